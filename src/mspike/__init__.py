@@ -1,0 +1,25 @@
+"""mspike: what happens when CAR T-cell therapy fails in multiple myeloma."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mspike.run import assess_registry as assess
+
+__version__ = "0.1.0"
+__all__ = ["INTENDED_USE", "__version__", "assess"]
+
+INTENDED_USE = (
+    "mspike is research and educational software that helps people prepare a discussion; "
+    "it is no medical device, gives no dose, and is never the only basis of a decision."
+)
+
+
+def __getattr__(name: str) -> Any:
+    # `mspike --help` must answer at once: polars is imported only when somebody assesses.
+    if name == "assess":
+        from mspike.run import assess_registry
+
+        return assess_registry
+    raise AttributeError(f"module 'mspike' has no attribute {name!r}")
