@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from mspike.errors import UnreadableInput
-from mspike.read.workbook import read_workbook
+from mspike.read.workbook import read_workbook, unknown_sheets
 from mspike.record.dates import Calendar, calendar_votes
 from mspike.record.findings import Findings
 from mspike.record.tables import TABLES, Table
@@ -48,7 +48,7 @@ def open_registry(path: Path) -> Source:
     if path.is_dir():
         tables = _open_folder(path, findings)
     elif path.suffix.lower() == ".xlsx" and path.is_file():
-        tables = _open_workbook(path)
+        tables = _open_workbook(path, findings)
     else:
         raise UnreadableInput(
             f"{path}: no registry here. Expected a folder with patients.csv or patients.parquet, or an Excel "
@@ -105,7 +105,7 @@ def _scan_csv(file: Path, table: Table, findings: Findings) -> pl.LazyFrame | No
     schema = dict.fromkeys([*header, EXTRA], pl.String)
     options = dict(
         separator=separator, has_header=False, skip_rows=1, schema=schema, null_values=MISSING,
-        row_index_name="row", row_index_offset=2, truncate_ragged_lines=True,
+        row_index_name="row", row_index_offset=2, truncate_ragged_lines=True, missing_columns="insert",
     )  # fmt: skip
     try:
         if encoding == "utf-8":
@@ -153,7 +153,12 @@ def _with_decimal_points(frame: pl.LazyFrame, table: Table) -> pl.LazyFrame:
     return frame.with_columns(pl.col(n).str.replace(r"^([<>]?=?\s*[+-]?\d*),(\d+)$", "${1}.${2}") for n in names)
 
 
-def _open_workbook(path: Path) -> dict[str, RawTable]:
+def _open_workbook(path: Path, findings: Findings) -> dict[str, RawTable]:
+    for sheet in unknown_sheets(path):
+        findings.note(
+            severity="warning", table="workbook", problem="unknown_sheet", found=sheet,
+            expected="a sheet named for a table: " + ", ".join(TABLES),
+        )  # fmt: skip
     sheets = read_workbook(path)
     return {
         name: RawTable(TABLES[name], path, frame.lazy()) for name, frame in sheets.items() if name in TABLES

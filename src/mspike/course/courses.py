@@ -1,0 +1,154 @@
+"""One row a line: what was measured, best response, progression, failure type and its pattern (rules.md 1.8, 3.2)."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from mspike.record.record import Record
+from mspike.response.progression import BIOCHEMICAL, LIMBS
+from mspike.response.settings import Settings
+
+PROVISIONAL_DAYS = 90  # no response from this day on is primary refractory, also without progression
+RESPONDED = ("PR", "VGPR", "CR", "sCR")
+SECOND_MALIGNANCY = r"(?i)second.*(malignan|primary|cancer)|t[-_ ]?cell.*(lymphoma|malignan)|secondary.*(leuk|mds)|\bmds\b|\baml\b"
+
+
+def courses_of(sheet: pl.DataFrame, lines: pl.DataFrame, mrd: pl.DataFrame, record: Record, settings: Settings) -> pl.DataFrame:
+    """What became of each line?
+
+    sheet  every visit judged (by gid, in visit order), with `evaluable`
+    lines  one row a line with baseline and measurable disease
+    mrd    one row a line, see `response.mrd`
+
+    Days are kept as day numbers; one row for every line, also without any visit.
+    """
+    before = ~pl.col("after_new_therapy")
+    summed = sheet.group_by("gid").agg(
+        best=pl.col("confirmed").filter(~pl.col("ended")).max(),
+        first_response=pl.col("day").filter(pl.col("confirmed").is_in(RESPONDED) & ~pl.col("ended")).min(),
+        pd_day=pl.col("day").filter("pd_confirmed").min(),
+        pd_after=pl.col("after_new_therapy").filter("pd_confirmed").first(),
+        unconfirmed_pd_day=pl.col("day").filter(pl.col("unrefuted_pd") & before).last(),
+        raw_best=pl.col("raw").filter(before & ~pl.col("unconfirmed_pd")).max(),
+        last_evaluable=pl.col("day").filter(pl.col("evaluable") & ~pl.col("unconfirmed_pd") & before).max(),
+        last_evaluable_ever=pl.col("day").filter(pl.col("evaluable") & ~pl.col("unconfirmed_pd")).max(),
+        last_judged=pl.col("day").filter((pl.col("raw") != "NE") & before).max(),
+        unconfirmed_pd=(pl.col("unconfirmed_pd") & before).any(),
+        escape=(pl.col("light_chain_escape") & before).any(),
+    )
+    courses = lines.join(summed, on="gid", how="left", maintain_order="left").join(mrd, on="gid", how="left", maintain_order="left")
+    courses = courses.join(_first_progression(sheet), on="gid", how="left", maintain_order="left")
+    courses = courses.join(_best_day(sheet), on="gid", how="left", maintain_order="left")
+    courses = _with_known_alive(courses, sheet, record)
+    courses = courses.join(_second_malignancy(record), on="pid", how="left", maintain_order="left")
+    return _with_failure(courses, settings)
+
+
+def evaluable() -> pl.Expr:
+    """Could this visit have shown progression? Any value of a limb that applies, also where the category is NE."""
+    by_ig = pl.col("by_serum") | pl.col("by_urine")
+    seen = pl.any_horizontal(
+        pl.col("serum_m_lo").is_not_null(),
+        pl.col("urine_m_24h_lo").is_not_null(),
+        pl.col("dflc_lo").is_not_null() & ~by_ig,
+        pl.col("marrow_plasma_cells_lo").is_not_null() & ~by_ig & ~pl.col("flc_measurable"),
+        pl.col("imaging_day").is_not_null(),
+        pl.col("pd").fill_null(False),
+    )
+    return pl.when(pl.col("assigned")).then((pl.col("raw") != "NE") | pl.col("not_pd")).otherwise(seen)
+
+
+def _first_progression(sheet: pl.DataFrame) -> pl.DataFrame:
+    """The limbs and sites of the first confirmed progression; else of the last one that stayed unconfirmed."""
+    shown = sheet.filter(pl.col("pd_confirmed") | (pl.col("unconfirmed_pd") & ~pl.col("after_new_therapy")))
+    # A confirmed progression before an unconfirmed one, whatever the order in time.
+    chosen = shown.sort("gid", ~pl.col("pd_confirmed"), "day").unique("gid", keep="first", maintain_order=True)
+    limbs = pl.concat_list(pl.when(f"pd_{limb}").then(pl.lit(limb)) for limb in LIMBS).list.drop_nulls()
+    sites = pl.col("lesion_sites").fill_null(pl.lit([], pl.List(pl.String)))
+    in_lesion = pl.col("pd_lesion").fill_null(False)
+
+    def at(*names: str) -> pl.Expr:
+        return in_lesion & pl.any_horizontal(sites.list.contains(n) for n in names)
+
+    biochemical = pl.any_horizontal(pl.col(f"pd_{limb}") for limb in BIOCHEMICAL).fill_null(False)
+    pattern = pl.concat_list(
+        pl.when(biochemical).then(pl.lit("biochemical")),
+        pl.when(pl.col("pd_marrow")).then(pl.lit("marrow")),
+        pl.when(at("extraosseous")).then(pl.lit("extramedullary")),
+        pl.when(at("bone", "paraskeletal")).then(pl.lit("bone")),
+        pl.when(at("cns")).then(pl.lit("cns")),
+        pl.when(in_lesion & (sites.list.len() == 0)).then(pl.lit("lesion")),
+    ).list.drop_nulls()
+    return chosen.select("gid", limbs=limbs, sites_pattern=pattern, shown_confirmed="pd_confirmed", lesion_ids="lesion_ids")
+
+
+def _best_day(sheet: pl.DataFrame) -> pl.DataFrame:
+    """The first day of the best confirmed category."""
+    open_ = sheet.filter(~pl.col("ended"))
+    best = open_.filter(pl.col("confirmed") == pl.col("confirmed").max().over("gid"))
+    return best.group_by("gid").agg(best_day=pl.col("day").min())
+
+
+def _with_known_alive(courses: pl.DataFrame, sheet: pl.DataFrame, record: Record) -> pl.DataFrame:
+    """The last day a patient was known to be alive: last contact, or the last thing recorded of them."""
+    seen = [
+        record.patients.select("pid", day=pl.col("contact_day")),
+        sheet.select("pid", day=pl.col("opened").cast(pl.Int32)),
+        record.treatments.select("pid", day="start_date"),
+        record.responses.select("pid", day="date"),
+        record.mrd.select("pid", day="date"),
+        record.events.select("pid", day="date"),
+    ]
+    last = pl.concat(seen).group_by("pid").agg(alive_day=pl.col("day").max())
+    courses = courses.join(last, on="pid", how="left", maintain_order="left")
+    alive = pl.max_horizontal("alive_day", "index_day")
+    return courses.with_columns(alive_day=pl.min_horizontal(alive, "death_day"))
+
+
+def _second_malignancy(record: Record) -> pl.DataFrame:
+    found = record.events.filter(pl.col("event").str.contains(SECOND_MALIGNANCY).fill_null(False))
+    return found.group_by("pid").agg(malignancy_day=pl.col("date").min())
+
+
+def _with_failure(courses: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Adds failure_type and failure_day, by the precedence of rules.md 3.2."""
+    therapy, death, cause = pl.col("next_day"), pl.col("death_day"), pl.col("death_cause")
+    timely = pl.col("pd_day") <= therapy.fill_null(2**30)  # no later therapy: any progression is timely
+    pd = pl.when(timely).then(pl.col("pd_day"))
+    # Progression that new therapy cut short of confirmation still is the failure (rules.md 1.8.6).
+    treated = pl.when(therapy.is_not_null()).then(pl.col("unconfirmed_pd_day"))
+    on_this_line = death <= therapy.fill_null(2**30)
+    undocumented = (cause == "myeloma") & pd.is_null() & treated.is_null() & on_this_line
+    failed = pl.coalesce(pd, treated, pl.when(undocumented).then(death))
+    responded = pl.col("first_response").is_not_null()
+    day = failed - pl.col("index_day")
+    follow_up = pl.col("last_judged") - pl.col("index_day")
+    never = ~responded & (follow_up >= PROVISIONAL_DAYS) & pl.col("raw_best").is_in(["MR", "SD", "PD"])
+    malignancy = pl.coalesce("malignancy_day", pl.when(cause == "second_malignancy").then(death))
+    malignancy = pl.when(malignancy > pl.col("index_day")).then(malignancy)
+    other_death = death.is_not_null() & cause.is_in(["toxicity", "infection", "other"])
+    unknown_death = death.is_not_null() & (cause.is_null() | (cause == "unknown")) & on_this_line
+    early = settings.early_relapse_days
+    kinds = [
+        ("not_infused", (pl.col("kind") == "car_t") & ~pl.col("infused"), pl.col("index_day")),
+        ("primary_refractory", ~responded & failed.is_not_null(), failed),
+        ("early_relapse", responded & (day <= early), failed),
+        ("late_relapse", responded & (day > early), failed),
+        ("primary_refractory", never, pl.col("index_day") + PROVISIONAL_DAYS),
+        ("second_malignancy", malignancy.is_not_null(), malignancy),
+        ("nonrelapse_death", other_death, death),
+        ("undetermined", unknown_death, death),
+        ("next_therapy", therapy.is_not_null(), therapy),
+        ("molecular_relapse", pl.col("loss_day").is_not_null(), pl.col("loss_day")),
+        ("none", responded, pl.lit(None, pl.Int64)),
+    ]
+    name, when = pl.when(False).then(pl.lit("")), pl.when(False).then(pl.lit(None, pl.Int64))
+    for kind, holds, at in kinds:
+        holds = holds.fill_null(False)  # a rule that cannot be judged does not name the failure
+        name, when = name.when(holds).then(pl.lit(kind)), when.when(holds).then(at.cast(pl.Int64))
+    return courses.with_columns(
+        failure_type=name.otherwise(pl.lit("undetermined")),
+        failure_day=when.otherwise(None),
+        relapse_at_death=undocumented.fill_null(False),
+        responded=responded,
+    )

@@ -1,0 +1,63 @@
+"""From one bucket of clean records to the result tables: the one function that local and cluster runs share."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from mspike.course.courses import courses_of, evaluable
+from mspike.course.endpoints import endpoints_of
+from mspike.course.lines import lines_of
+from mspike.course.reasons import reasons_of
+from mspike.course.tables import assessments_table, courses_table, endpoints_table, mrd_table
+from mspike.knowledge.criteria import Criteria
+from mspike.record.findings import Findings, ordered
+from mspike.record.record import Record
+from mspike.response.assessments import judge
+from mspike.response.mrd import mrd_course, mrd_status
+from mspike.response.settings import Settings
+
+
+def results_of(record: Record, criteria: Criteria, settings: Settings) -> dict[str, pl.DataFrame]:
+    """Every result table of these patients, sorted by patient_id, line, date. Patients are independent."""
+    lines = lines_of(record)
+    judged = judge(record, lines, criteria, settings)
+    sheet = judged.sheet.with_columns(evaluable=evaluable())
+    status = mrd_status(record.mrd)
+    mrd = mrd_course(status, judged.lines, sheet, record.lesions)
+    courses = courses_of(sheet, judged.lines, mrd, record, settings)
+    radiotherapy = record.treatments.filter(pl.col("role") == "radiotherapy").select("pid", day="start_date")
+    endpoints = endpoints_of(courses, sheet, radiotherapy, settings)
+    findings = Findings()
+    _note(record, courses, sheet, findings)
+    return {
+        "assessments": assessments_table(sheet, record.calendar),
+        "courses": courses_table(courses, record.calendar),
+        "endpoints": endpoints_table(endpoints, courses, record.calendar),
+        "mrd_status": mrd_table(status, record),
+        "reasons": reasons_of(sheet, courses, criteria, settings, record.calendar),
+        "findings": ordered([record.findings, findings.frame()]),
+    }
+
+
+def _note(record: Record, courses: pl.DataFrame, sheet: pl.DataFrame, findings: Findings) -> None:
+    """What only shows once the visits are judged."""
+    untreated = record.patients.join(courses.select("pid").unique(), on="pid", how="anti")
+    findings.add(
+        untreated, severity="warning", table="treatments", column="role", problem="no_line",
+        expected="an infusion, an apheresis or a treatment with a start date; without one nothing can be judged",
+    )  # fmt: skip
+    contradicting = sheet.filter("ife_contradicts_spike").unique(["pid", "opened"], maintain_order=True)
+    findings.add(
+        contradicting, severity="warning", table="results", column="value", problem="ife_contradicts_spike",
+        found=pl.lit("a clear spike beside negative immunofixation"), expected="one of the two to be corrected; CR is withheld",
+    )  # fmt: skip
+    changed = sheet.filter("method_change").unique("pid", maintain_order=True)
+    findings.add(
+        changed, severity="warning", table="results", column="method", problem="method_change",
+        found=pl.lit("another method than at baseline"), expected="one method a patient and parameter; the value was not used",
+    )  # fmt: skip
+    both = record.responses.join(sheet.filter(~pl.col("assigned")).select("pid").unique(), on="pid", how="semi")
+    findings.add(
+        both, severity="info", table="responses", column="response", problem="derived_instead",
+        expected="no assigned category where raw values exist; the derived one stands",
+    )  # fmt: skip
