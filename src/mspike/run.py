@@ -7,7 +7,10 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +20,15 @@ from mspike import INTENDED_USE, __version__
 from mspike.course.results import results_of
 from mspike.errors import MspikeError, WrongUsage
 from mspike.knowledge.criteria import Criteria, criteria, knowledge_hash
-from mspike.read.buckets import buckets
+from mspike.read.buckets import Load, buckets
 from mspike.read.folder import Source, open_registry
+from mspike.record.dates import Calendar
 from mspike.record.findings import counts, ordered
 from mspike.record.record import clean_record
 from mspike.response.settings import Settings, settings_of
 
 TABLES = ("assessments", "courses", "endpoints", "mrd_status", "reasons", "findings")
+WORKERS = 2  # buckets in hand at once: polars works outside the interpreter's lock
 Progress = Callable[[int, int], None]
 
 
@@ -77,13 +82,12 @@ def _assess_into(
     rows: dict[str, dict[str, int]] = {}
     tally = dict.fromkeys(("error", "warning", "info"), 0)
     patients = 0
-    for done, bucket in enumerate(given):
-        record = clean_record(bucket, source.calendar)
-        results = results_of(record, rules, settings)
+    work = partial(_bucket_results, calendar=source.calendar, rules=rules, settings=settings)
+    for done, (results, row_counts) in enumerate(_in_order(work, given)):
         if done == 0:
             results["findings"] = ordered([source.findings.frame(), results["findings"]])
-        patients += record.patients.height
-        for name, count in record.rows.items():
+        patients += row_counts["patients"]["used"]
+        for name, count in row_counts.items():
             sums = rows.setdefault(name, dict.fromkeys(count, 0))
             for key, value in count.items():
                 sums[key] += value
@@ -110,6 +114,27 @@ def _assess_into(
     }
 
 
+Answer = tuple[dict[str, pl.DataFrame], dict[str, dict[str, int]]]
+
+
+def _bucket_results(load: Load, *, calendar: Calendar, rules: Criteria, settings: Settings) -> Answer:
+    """The one function from a bucket of raw tables to its results; a cluster runs the same."""
+    record = clean_record(load(), calendar)
+    return results_of(record, rules, settings), record.rows
+
+
+def _in_order(work: Callable[[Load], Answer], loads: Iterator[Load]) -> Iterator[Answer]:
+    """Works on a few buckets at once and gives the answers in order; never holds more than that in memory."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        waiting: deque[Future[Answer]] = deque()
+        for load in loads:
+            waiting.append(pool.submit(work, load))
+            if len(waiting) > WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
 class _Writer:
     """Writes one result table bucket by bucket into one file."""
 
@@ -134,13 +159,16 @@ class _Writer:
 
             table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
             if self._parquet is None:
-                schema = table.schema.with_metadata({"mspike": self.stamp})
-                self._parquet = pq.ParquetWriter(self.path, schema, compression="zstd", compression_level=1)
-            self._parquet.write_table(table.cast(self._parquet.schema))
+                # Categories travel as dictionaries and are plain text to whoever reads the file.
+                self._parquet = pq.ParquetWriter(
+                    self.path, table.schema, compression="zstd", compression_level=1, store_schema=False
+                )
+            self._parquet.write_table(table)
         self._started = True
 
     def close(self) -> int:
         if self._parquet is not None:
+            self._parquet.add_key_value_metadata({"mspike": self.stamp})
             self._parquet.close()
         return self.rows
 

@@ -10,10 +10,14 @@ from mspike.response.settings import Settings
 
 PROVISIONAL_DAYS = 90  # no response from this day on is primary refractory, also without progression
 RESPONDED = ("PR", "VGPR", "CR", "sCR")
-SECOND_MALIGNANCY = r"(?i)second.*(malignan|primary|cancer)|t[-_ ]?cell.*(lymphoma|malignan)|secondary.*(leuk|mds)|\bmds\b|\baml\b"
+SECOND_MALIGNANCY = (
+    r"(?i)second.*(malignan|primary|cancer)|t[-_ ]?cell.*(lymphoma|malignan)|secondary.*(leuk|mds)|\bmds\b|\baml\b"
+)
 
 
-def courses_of(sheet: pl.DataFrame, lines: pl.DataFrame, mrd: pl.DataFrame, record: Record, settings: Settings) -> pl.DataFrame:
+def courses_of(
+    sheet: pl.DataFrame, lines: pl.DataFrame, mrd: pl.DataFrame, record: Record, settings: Settings
+) -> pl.DataFrame:
     """What became of each line?
 
     sheet  every visit judged (by gid, in visit order), with `evaluable`
@@ -36,7 +40,9 @@ def courses_of(sheet: pl.DataFrame, lines: pl.DataFrame, mrd: pl.DataFrame, reco
         unconfirmed_pd=(pl.col("unconfirmed_pd") & before).any(),
         escape=(pl.col("light_chain_escape") & before).any(),
     )
-    courses = lines.join(summed, on="gid", how="left", maintain_order="left").join(mrd, on="gid", how="left", maintain_order="left")
+    courses = lines.join(summed, on="gid", how="left", maintain_order="left").join(
+        mrd, on="gid", how="left", maintain_order="left"
+    )
     courses = courses.join(_first_progression(sheet), on="gid", how="left", maintain_order="left")
     courses = courses.join(_best_day(sheet), on="gid", how="left", maintain_order="left")
     courses = _with_known_alive(courses, sheet, record)
@@ -60,6 +66,8 @@ def evaluable() -> pl.Expr:
 
 def _first_progression(sheet: pl.DataFrame) -> pl.DataFrame:
     """The limbs and sites of the first confirmed progression; else of the last one that stayed unconfirmed."""
+    used = ["gid", "day", "pd_confirmed", "unconfirmed_pd", "after_new_therapy", "lesion_sites", "lesion_ids"]
+    sheet = sheet.select(*used, *(f"pd_{limb}" for limb in LIMBS))
     shown = sheet.filter(pl.col("pd_confirmed") | (pl.col("unconfirmed_pd") & ~pl.col("after_new_therapy")))
     # A confirmed progression before an unconfirmed one, whatever the order in time.
     chosen = shown.sort("gid", ~pl.col("pd_confirmed"), "day").unique("gid", keep="first", maintain_order=True)
@@ -79,12 +87,14 @@ def _first_progression(sheet: pl.DataFrame) -> pl.DataFrame:
         pl.when(at("cns")).then(pl.lit("cns")),
         pl.when(in_lesion & (sites.list.len() == 0)).then(pl.lit("lesion")),
     ).list.drop_nulls()
-    return chosen.select("gid", limbs=limbs, sites_pattern=pattern, shown_confirmed="pd_confirmed", lesion_ids="lesion_ids")
+    return chosen.select(
+        "gid", limbs=limbs, sites_pattern=pattern, shown_confirmed="pd_confirmed", lesion_ids="lesion_ids"
+    )
 
 
 def _best_day(sheet: pl.DataFrame) -> pl.DataFrame:
     """The first day of the best confirmed category."""
-    open_ = sheet.filter(~pl.col("ended"))
+    open_ = sheet.select("gid", "day", "confirmed", "ended").filter(~pl.col("ended"))
     best = open_.filter(pl.col("confirmed") == pl.col("confirmed").max().over("gid"))
     return best.group_by("gid").agg(best_day=pl.col("day").min())
 

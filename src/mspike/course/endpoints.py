@@ -17,7 +17,9 @@ _NEVER = 2**30
 Parts = dict[str, pl.Expr]
 
 
-def endpoints_of(courses: pl.DataFrame, sheet: pl.DataFrame, radiotherapy: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def endpoints_of(
+    courses: pl.DataFrame, sheet: pl.DataFrame, radiotherapy: pl.DataFrame, settings: Settings
+) -> pl.DataFrame:
     """When did each line end, by each endpoint?
 
     courses       see `course.courses`

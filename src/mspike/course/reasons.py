@@ -10,6 +10,7 @@ from mspike.response.progression import LIMBS
 from mspike.response.settings import Settings
 
 _RULE = {c: f"imwg.{c.lower()}" for c in ("sCR", "CR", "VGPR", "PR", "MR", "SD", "NE")}
+RULE = pl.Enum([*_RULE.values(), *(f"imwg.pd.{limb}" for limb in LIMBS), "imwg.confirmed"])
 _SHOWN = (
     ("serum_m", "serum M", "g/dL"),
     ("urine_m_24h", "urine M", "mg/24 h"),
@@ -24,7 +25,11 @@ _LIMB_VALUE = {
     "marrow": ("marrow_plasma_cells", "marrow", "%"),
     "circulating_plasma_cells": ("circulating_plasma_cells", "circulating plasma cells", "/uL"),
 }
-SCHEMA = ("patient_id", "line", "date", "rule", "inputs", "thresholds", "source")
+_USED = [
+    "gid", "patient_id", "line", "day", "raw", "assigned", "by_serum", "by_urine", "by_dflc", "by_marrow", "has_target",
+    "serum_ife_lo", "urine_ife_lo", "spd", "spd_base",
+    *(f"{name}_{part}_{end}".replace("_now", "") for name, _, _ in _SHOWN for part in ("now", "base") for end in ("lo", "hi")),
+]  # fmt: skip
 
 
 def reasons_of(
@@ -32,7 +37,7 @@ def reasons_of(
 ) -> pl.DataFrame:
     """One row a rule that fired, by patient, line and date."""
     frames = [_categories(sheet, calendar), *_progressions(sheet, calendar), _confirmations(sheet, calendar)]
-    reasons = pl.concat(frames)
+    reasons = pl.concat(frames).sort("gid", "day", maintain_order=True)
     rules = [criteria.rule(r) for r in reasons["rule"].unique().sort()]
     told = pl.DataFrame(
         {
@@ -41,36 +46,47 @@ def reasons_of(
             "source": [f"{r.source}, {r.where} ({r.checked})" for r in rules],
         },
         schema=dict.fromkeys(("rule", "thresholds", "source"), pl.String),
-    )
+    ).cast({"thresholds": pl.Categorical, "source": pl.Categorical, "rule": RULE})
     reasons = reasons.join(told, on="rule", how="left", maintain_order="left")
-    return reasons.sort("patient_id", "line", "day", "rule", maintain_order=True).select(
+    return reasons.select(
         "patient_id", "line", shown(pl.col("day"), calendar).alias("date"), "rule", "inputs", "thresholds", "source"
     )
+
+
+def written(micro: pl.Expr) -> pl.Expr:
+    """Millionths as the shortest decimal that says the same."""
+    return (micro / 1_000_000).round(6).cast(pl.String).str.strip_suffix(".0")
 
 
 def text_of(name: str) -> pl.Expr:
     """An amount as a person writes it: 2.8, <0.1, >500; null where not measured."""
     lo, hi = pl.col(f"{name}_lo"), pl.col(f"{name}_hi")
-    exact = (lo / 1_000_000).cast(pl.String).str.strip_suffix(".0")
-    if_interval = pl.when(lo == 0).then(pl.format("<{}", ((hi + 1) / 1_000_000).cast(pl.String).str.strip_suffix(".0")))
+    exact = written(lo)
+    if_interval = pl.when(lo == 0).then(pl.format("<{}", written(hi + 1)))
     bounded = if_interval.otherwise(pl.format("{}+", exact))
     return pl.when(lo == hi).then(exact).otherwise(bounded)
 
 
 def _part(name: str, label: str, unit: str, compared: str) -> pl.Expr:
     value, other = text_of(name), text_of(f"{name}_{compared}")
-    return pl.format(f"{label} {{}} {unit} ({'baseline' if compared == 'base' else 'nadir'} {{}})", value, other.fill_null("not measured"))
+    return pl.format(
+        f"{label} {{}} {unit} ({'baseline' if compared == 'base' else 'nadir'} {{}})",
+        value,
+        other.fill_null("not measured"),
+    )
 
 
 def _categories(sheet: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """The category rule of each visit that is no progression, with the values that judged it."""
-    judged = sheet.filter(pl.col("raw") != "PD")
+    judged = sheet.select(_USED).filter(pl.col("raw") != "PD")
     by = {"serum_m": "by_serum", "urine_m_24h": "by_urine", "dflc": "by_dflc", "marrow_plasma_cells": "by_marrow"}
     used = [pl.when(pl.col(by[name])).then(_part(name, label, unit, "base")) for name, label, unit in _SHOWN]
     ife = pl.col("raw").is_in(["sCR", "CR", "VGPR"])
     words = ["negative", "positive", "therapeutic antibody", "oligoclonal", "other band"]
     extras = [
-        pl.when(ife).then(pl.format(f"{label} {{}}", pl.col(f"{c}_lo").replace_strict(list(range(5)), words, default=None)))
+        pl.when(ife).then(
+            pl.format(f"{label} {{}}", pl.col(f"{c}_lo").replace_strict(list(range(5)), words, default=None))
+        )
         for c, label in (("serum_ife", "serum IFE"), ("urine_ife", "urine IFE"))
     ]
     spd = pl.when("has_target").then(
@@ -79,14 +95,20 @@ def _categories(sheet: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     assigned = pl.when("assigned").then(pl.lit("as assigned"))
     inputs = pl.concat_str([assigned, *used, *extras, spd], separator="; ", ignore_nulls=True)
     return judged.select(
-        "patient_id", "line", "day", rule=pl.col("raw").cast(pl.String).replace_strict(_RULE, default="imwg.ne"), inputs=inputs
+        "gid",
+        "patient_id",
+        "line",
+        "day",
+        rule=pl.col("raw").replace_strict(_RULE, default="imwg.ne", return_dtype=RULE),
+        inputs=inputs,
     )
 
 
 def _progressions(sheet: pl.DataFrame, calendar: Calendar) -> list[pl.DataFrame]:
     frames = []
+    progressed = sheet.filter(pl.col("raw") == "PD")
     for limb in LIMBS:
-        hit = sheet.filter(pl.col(f"pd_{limb}") & (pl.col("raw") == "PD"))
+        hit = progressed.filter(pl.col(f"pd_{limb}"))
         if hit.is_empty():
             continue
         if limb in _LIMB_VALUE:
@@ -95,16 +117,33 @@ def _progressions(sheet: pl.DataFrame, calendar: Calendar) -> list[pl.DataFrame]
         elif limb == "lesion":
             inputs = pl.format("lesions {}", pl.col("lesion_ids").fill_null([]).list.join(", "))
         else:
-            inputs = pl.format("calcium {} mg/dL", (pl.col("calcium_lo") / 1_000_000).cast(pl.String))
-        frames.append(hit.select("patient_id", "line", "day", rule=pl.lit(f"imwg.pd.{limb}"), inputs=inputs))
-    assigned = sheet.filter((pl.col("raw") == "PD") & pl.col("assigned"))
-    frames.append(assigned.select("patient_id", "line", "day", rule=pl.lit("imwg.confirmed"), inputs=pl.lit("PD as assigned")))
+            inputs = pl.format("calcium {} mg/dL", written(pl.col("calcium_lo")))
+        frames.append(
+            hit.select("gid", "patient_id", "line", "day", rule=pl.lit(f"imwg.pd.{limb}", RULE), inputs=inputs)
+        )
+    assigned = progressed.filter("assigned")
+    frames.append(
+        assigned.select(
+            "gid", "patient_id", "line", "day", rule=pl.lit("imwg.confirmed", RULE), inputs=pl.lit("PD as assigned")
+        )
+    )
     return frames
 
 
 def _confirmations(sheet: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """What the next assessment did to the category of this one."""
-    asked = sheet.filter(
+    used = [
+        "gid",
+        "patient_id",
+        "line",
+        "day",
+        "raw",
+        "confirmed",
+        "unconfirmed_pd",
+        "unconfirmed_response",
+        "next_seen",
+    ]
+    asked = sheet.select(*used, "assigned_confirmed").filter(
         pl.col("raw").is_in(["sCR", "CR", "VGPR", "PR", "MR", "PD"]) & ~pl.col("assigned_confirmed")
     )
     outcome = (
@@ -119,4 +158,4 @@ def _confirmations(sheet: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
         [pl.col("raw").cast(pl.String), outcome, pl.concat_str([pl.col("confirmed").cast(pl.String), following], separator=" (")],
         separator=" ",
     ) + pl.lit(")")  # fmt: skip
-    return asked.select("patient_id", "line", "day", rule=pl.lit("imwg.confirmed"), inputs=inputs)
+    return asked.select("gid", "patient_id", "line", "day", rule=pl.lit("imwg.confirmed", RULE), inputs=inputs)

@@ -9,7 +9,18 @@ from mspike.record.record import Record
 from mspike.response.flags import FLAGS
 from mspike.response.progression import LIMBS
 
-MISSING = ("serum_m", "qiga", "urine_m", "dflc", "marrow", "imaging", "serum_ife", "urine_ife", "flc_ratio", "clonality")
+MISSING = (
+    "serum_m",
+    "qiga",
+    "urine_m",
+    "dflc",
+    "marrow",
+    "imaging",
+    "serum_ife",
+    "urine_ife",
+    "flc_ratio",
+    "clonality",
+)
 COURSE_FLAGS = (
     "not_infused", "infusion_implied", "after_LD", "baseline_old", "imaging_old", "baseline_unknown", "non_measurable",
     "serum_baseline_missing", "urine_baseline_missing", "unconfirmed_pd", "relapse_at_death", "responded",
@@ -23,7 +34,8 @@ def gathered(frame: pl.DataFrame, columns: dict[str, pl.Expr], name: str) -> pl.
     Each distinct combination becomes a list once; rows then only point at it.
     """
     bits = pl.sum_horizontal(
-        pl.when(e.fill_null(False)).then(pl.lit(1 << i, pl.Int64)).otherwise(pl.lit(0, pl.Int64)) for i, e in enumerate(columns.values())
+        pl.when(e.fill_null(False)).then(pl.lit(1 << i, pl.Int64)).otherwise(pl.lit(0, pl.Int64))
+        for i, e in enumerate(columns.values())
     )
     codes = frame.select(bits.alias("bits"))["bits"]
     distinct = codes.unique().sort()
@@ -65,21 +77,23 @@ def assessments_table(sheet: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     sheet = gathered(sheet, {limb: pl.col(f"pd_{limb}") for limb in LIMBS}, "pd_limbs")
     flags = {name: pl.col(name) for name in FLAGS if name in sheet.columns}
     sheet = gathered(sheet, flags, "flags")
-    order = ["patient_id", "line", "day", "opened", "visit"]
-    return sheet.sort(order).select(
+    table = sheet.select(
+        "gid",
         "patient_id",
         "line",
         date=shown(pl.col("day"), calendar),
         day=(pl.col("day") - pl.col("infusion_day")).cast(pl.Int32),
-        response_raw=pl.col("raw").cast(pl.String),
-        response_confirmed=pl.col("confirmed").cast(pl.String),
-        best_so_far=pl.col("best_so_far").cast(pl.String),
-        could_be=pl.col("could_be").cast(pl.String),
-        response_biochemical=pl.col("biochemical").cast(pl.String),
+        response_raw=pl.col("raw"),
+        response_confirmed=pl.col("confirmed"),
+        best_so_far=pl.col("best_so_far"),
+        could_be=pl.col("could_be"),
+        response_biochemical=pl.col("biochemical"),
         missing="missing",
         pd_limbs="pd_limbs",
         flags="flags",
     )
+    # Lines are numbered in the order of patient_id and line; visits lie in the order they opened.
+    return table.sort("gid", "date", maintain_order=True).drop("gid")
 
 
 def courses_table(courses: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
@@ -111,7 +125,7 @@ def courses_table(courses: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
         index_date=date("index_day"),
         index_agent="agent",
         measurable_by="measurable_by",
-        best_response=pl.col("best").cast(pl.String).fill_null("NE"),
+        best_response=pl.col("best").fill_null("NE"),
         best_response_date=date("best_day"),
         first_response_date=date("first_response"),
         pd_date=date("pd_day"),

@@ -7,23 +7,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from mspike.read.folder import RawTable, Source
+from mspike.record.results import CATEGORICAL
 
-BUCKET_ROWS = 1_500_000
+BUCKET_ROWS = 900_000
 SMALL_BYTES = 60_000_000
 
 Bucket = dict[str, pl.DataFrame]
+Load = Callable[[], Bucket]
 
 
-def buckets(source: Source, room: Path) -> tuple[int, Iterator[Bucket]]:
-    """How many buckets there are, and the buckets themselves. `room` is an empty folder for parts."""
+def _load(frames: dict[str, pl.LazyFrame]) -> Bucket:
+    return {name: _held(name, frame) for name, frame in frames.items()}
+
+
+def _held(name: str, frame: pl.LazyFrame) -> pl.DataFrame:
+    """Collects a table; the words of `results` repeat and are held as categories."""
+    if name != "results":
+        return frame.collect()
+    schema = frame.collect_schema()
+    words = [pl.col(c).cast(pl.Categorical) for c in CATEGORICAL if schema.get(c) == pl.String]
+    return frame.with_columns(words).collect()
+
+
+def buckets(source: Source, room: Path) -> tuple[int, Iterator[Load]]:
+    """How many buckets there are, and how to load each. `room` is an empty folder for parts."""
     if _is_small(source):
-        return 1, iter([{name: raw.frame.collect() for name, raw in source.tables.items()}])
+        return 1, iter([partial(_load, {name: raw.frame for name, raw in source.tables.items()})])
     cuts = _row_group_cuts(source)
     if cuts is not None:
         return len(cuts) + 1, _slices(_as_parquet(source, room), cuts)
@@ -34,7 +50,11 @@ def buckets(source: Source, room: Path) -> tuple[int, Iterator[Bucket]]:
 
 
 def _is_small(source: Source) -> bool:
-    return sum({raw.path: raw.path.stat().st_size for raw in source.tables.values()}.values()) < SMALL_BYTES
+    """Does the whole registry fit into one bucket? Parquet tells its rows; a CSV file is judged by its size."""
+    tables = source.tables.values()
+    text = sum({raw.path: raw.path.stat().st_size for raw in tables if not raw.parquet}.values())
+    rows = sum(int(raw.frame.select(pl.len()).collect().item()) for raw in tables if raw.parquet)
+    return text < SMALL_BYTES and rows <= BUCKET_ROWS
 
 
 def _rows(source: Source) -> int:
@@ -81,7 +101,7 @@ def _as_parquet(source: Source, room: Path) -> dict[str, pl.LazyFrame]:
     return frames
 
 
-def _slices(frames: dict[str, pl.LazyFrame], cuts: list[str]) -> Iterator[Bucket]:
+def _slices(frames: dict[str, pl.LazyFrame], cuts: list[str]) -> Iterator[Load]:
     patient = pl.col("patient_id")
     for place in range(len(cuts) + 1):
         # Rows without a patient travel with the first bucket, where they become findings.
@@ -90,7 +110,7 @@ def _slices(frames: dict[str, pl.LazyFrame], cuts: list[str]) -> Iterator[Bucket
         wanted = (low & high) | (patient.is_null() if place == 0 else pl.lit(False))
         if place:
             wanted = low & high
-        yield {name: frame.filter(wanted).collect() for name, frame in frames.items()}
+        yield partial(_load, {name: frame.filter(wanted) for name, frame in frames.items()})
 
 
 def _patient_ids(source: Source) -> pl.Series:
@@ -98,7 +118,7 @@ def _patient_ids(source: Source) -> pl.Series:
     return pl.concat(tables).unique().drop_nulls().sort("patient_id").collect(engine="streaming")["patient_id"]
 
 
-def _parts(source: Source, room: Path, ids: pl.Series, per_bucket: int, n: int) -> Iterator[Bucket]:
+def _parts(source: Source, room: Path, ids: pl.Series, per_bucket: int, n: int) -> Iterator[Load]:
     numbered = pl.DataFrame({"patient_id": ids}).with_columns(
         bucket=(pl.int_range(pl.len(), dtype=pl.Int32) // per_bucket)
     )
@@ -110,9 +130,9 @@ def _parts(source: Source, room: Path, ids: pl.Series, per_bucket: int, n: int) 
         bucket = {}
         for name, schema in schemas.items():
             files = sorted((room / name / f"bucket={place}").glob("*.parquet"))
-            empty = pl.DataFrame(schema=schema)
-            bucket[name] = pl.read_parquet(files, glob=False).select(schema.names()) if files else empty
-        yield bucket
+            empty = pl.LazyFrame(schema=schema)
+            bucket[name] = pl.scan_parquet(files, glob=False).select(schema.names()) if files else empty
+        yield partial(_load, bucket)
 
 
 def _part(raw: RawTable, folder: Path, numbered: pl.DataFrame) -> None:

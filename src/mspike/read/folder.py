@@ -84,7 +84,9 @@ def _scan_parquet(file: Path) -> pl.LazyFrame:
         frame = pl.scan_parquet(file, row_index_name="row", row_index_offset=1)
         frame.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as problem:
-        raise UnreadableInput(f"{file}: not a readable Parquet file ({_first_line(problem)}). Export it again.") from None
+        raise UnreadableInput(
+            f"{file}: not a readable Parquet file ({_first_line(problem)}). Export it again."
+        ) from None
     return frame
 
 
@@ -142,7 +144,9 @@ def _header(file: Path, encoding: str) -> tuple[list[str], str]:
     names = [name.strip().strip('"').strip().lower() for name in line.split(separator)]
     repeated = sorted({n for n in names if names.count(n) > 1})
     if repeated:
-        raise UnreadableInput(f"{file}, header: column {', '.join(map(repr, repeated))} stands twice. Rename or drop one.")
+        raise UnreadableInput(
+            f"{file}, header: column {', '.join(map(repr, repeated))} stands twice. Rename or drop one."
+        )
     return names, separator
 
 
@@ -160,9 +164,7 @@ def _open_workbook(path: Path, findings: Findings) -> dict[str, RawTable]:
             expected="a sheet named for a table: " + ", ".join(TABLES),
         )  # fmt: skip
     sheets = read_workbook(path)
-    return {
-        name: RawTable(TABLES[name], path, frame.lazy()) for name, frame in sheets.items() if name in TABLES
-    }
+    return {name: RawTable(TABLES[name], path, frame.lazy()) for name, frame in sheets.items() if name in TABLES}
 
 
 def _with_known_columns(raw: RawTable, findings: Findings) -> RawTable:

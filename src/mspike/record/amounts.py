@@ -10,6 +10,7 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from mspike.record.analytes import MICRO
@@ -78,37 +79,46 @@ def _number(text: str, comparator: str, number: Decimal) -> Reading:
     return Reading(text, lo=whole, comparator=comparator, problem="" if scaled == whole else "more_than_6_decimals")
 
 
+READING = {"lo": pl.Int64, "comparator": pl.Categorical, "state": pl.Categorical, "problem": pl.Categorical}
+
+
 def read_values(frame: pl.DataFrame) -> pl.DataFrame:
     """Adds lo (millionths of the reported unit), comparator, state and problem to a frame with a text `value`.
 
-    Plain short numbers go through float parsing, which is exact after rounding to a millionth below 1e9; every
-    other distinct text is read once by `read_value`.
+    Each distinct text is read once; the rows then only point at it.
     """
-    text = pl.col("value").cast(pl.String).str.strip_chars()
-    number = text.cast(pl.Float64, strict=False)
-    simple = number.is_finite() & (text.str.len_bytes() <= 8) & (number >= 0) & (number < LARGEST)
-    frame = frame.with_columns(
-        value=text,
-        lo=pl.when(simple).then((number * MICRO).round().cast(pl.Int64, strict=False)),
+    codes = (
+        frame["value"].cast(pl.String).cast(pl.Categorical)
+        if frame["value"].dtype != pl.Categorical
+        else frame["value"]
     )
+    texts = codes.unique().drop_nulls()
+    readings = _readings(texts.cast(pl.String))
+    # Row 0 answers for rows without a value.
+    missing = pl.DataFrame([(None, "", None, "missing_value")], schema=readings.schema, orient="row")
+    place = np.zeros(int(texts.to_physical().max() or 0) + 1, dtype=np.int64)  # type: ignore[call-overload]
+    place[texts.to_physical().to_numpy()] = np.arange(1, len(texts) + 1)
+    at = place[codes.to_physical().fill_null(0).to_numpy()]
+    if codes.null_count():
+        at[codes.is_null().to_numpy()] = 0
+    return frame.with_columns(pl.concat([missing, readings])[at])
+
+
+def _readings(texts: pl.Series) -> pl.DataFrame:
+    """One row a text. Short plain numbers go through float parsing, which is exact after rounding to a millionth."""
+    number = texts.cast(pl.Float64, strict=False)
     # Eight characters hold at most six decimals after "0.", save for exponents and a leading point.
-    odd = frame["lo"].is_null() | (frame["value"].str.contains(r"[eE]|^\.").fill_null(False))
-    if not odd.any():
-        return frame.with_columns(
-            comparator=pl.lit("", pl.String), state=pl.lit(None, pl.String), problem=pl.lit("", pl.String)
-        )
-    texts = frame.filter(odd)["value"].drop_nulls().unique().sort()
-    readings = pl.DataFrame(
-        [read_value(t) for t in texts],
-        schema={"value": pl.String, "lo_read": pl.Int64, "comparator": pl.String, "state": pl.String, "problem": pl.String},
-        orient="row",
+    simple = number.is_finite() & (texts.str.len_bytes() <= 8) & (number >= 0) & ~texts.str.contains(r"[eE]|^\.| ")
+    plain = pl.DataFrame({"lo": (number * MICRO).round()}).select(
+        pl.col("lo").cast(pl.Int64, strict=False),
+        comparator=pl.lit(""),
+        state=pl.lit(None, pl.String),
+        problem=pl.lit(""),
     )
-    return (
-        frame.join(readings, on="value", how="left", maintain_order="left")
-        .with_columns(
-            lo=pl.when(odd).then(pl.col("lo_read")).otherwise(pl.col("lo")),
-            comparator=pl.col("comparator").fill_null(""),
-            problem=pl.when(pl.col("value").is_null()).then(pl.lit("missing_value")).otherwise(pl.col("problem").fill_null("")),
-        )
-        .drop("lo_read")
+    others = texts.filter(~simple.fill_null(False))
+    read = [read_value(text)[1:] for text in others]
+    special = pl.DataFrame(read, schema=dict.fromkeys(READING, pl.String) | {"lo": pl.Int64}, orient="row")
+    order = np.argsort(
+        np.concatenate([np.flatnonzero(simple.fill_null(False)), np.flatnonzero(~simple.fill_null(False))])
     )
+    return pl.concat([plain.filter(simple.fill_null(False)), special])[order].cast(READING)

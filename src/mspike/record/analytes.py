@@ -67,7 +67,9 @@ _NG_ML = _units("ng/mL", ug_l="1", pg_ml="1/1000", ng_l="1/1000", mg_l="1000")
 
 _DECLARED = (
     Analyte("serum_m", "Serum M-protein by electrophoresis", "g/dL", units=_SERUM_PROTEIN, high=20),
-    Analyte("urine_m_24h", "Urine M-protein in 24 h", "mg/(24.h)", units=_units("mg/(24.h)", g_24h="1000"), high=100_000),
+    Analyte(
+        "urine_m_24h", "Urine M-protein in 24 h", "mg/(24.h)", units=_units("mg/(24.h)", g_24h="1000"), high=100_000
+    ),
     Analyte("kappa_flc", "Free kappa light chains, serum", "mg/L", units=_FLC, high=200_000),
     Analyte("lambda_flc", "Free lambda light chains, serum", "mg/L", units=_FLC, high=200_000),
     Analyte("serum_ife", "Serum immunofixation", kind="finding"),
@@ -102,13 +104,41 @@ _DECLARED = (
     Analyte("anc", "Neutrophils", "10*9/L", units=_CELLS_NL, high=500),
     Analyte("alc", "Lymphocytes", "10*9/L", units=_CELLS_NL, high=1_000),
     Analyte("platelets", "Platelets", "10*9/L", units=_CELLS_NL, high=5_000),
-    Analyte("sbcma", "Soluble BCMA", "ng/mL", units=_units("ng/mL", ug_l="1", pg_ml="1/1000", ng_l="1/1000"), high=100_000),
+    Analyte(
+        "sbcma", "Soluble BCMA", "ng/mL", units=_units("ng/mL", ug_l="1", pg_ml="1/1000", ng_l="1/1000"), high=100_000
+    ),
     Analyte("car_transgene", "CAR transgene copies per ug DNA", "/ug", units=_units("/ug"), high=100_000_000),
-    Analyte("bcma_expression", "BCMA on plasma cells", "%", kind="either", units=_PERCENT, high=100, unit_may_be_missing=True),
-    Analyte("gprc5d_expression", "GPRC5D on plasma cells", "%", kind="either", units=_PERCENT, high=100, unit_may_be_missing=True),
+    Analyte(
+        "bcma_expression",
+        "BCMA on plasma cells",
+        "%",
+        kind="either",
+        units=_PERCENT,
+        high=100,
+        unit_may_be_missing=True,
+    ),
+    Analyte(
+        "gprc5d_expression",
+        "GPRC5D on plasma cells",
+        "%",
+        kind="either",
+        units=_PERCENT,
+        high=100,
+        unit_may_be_missing=True,
+    ),
     Analyte("temperature", "Body temperature", "Cel", units=_units("Cel"), high=45),
-    Analyte("oxygen", "Oxygen support, or flow", "L/min", kind="either", units=_units("L/min"), high=100, unit_may_be_missing=True),
-    Analyte("vasopressors", "Vasopressors running", "1", kind="either", units=_units("1"), high=10, unit_may_be_missing=True),
+    Analyte(
+        "oxygen",
+        "Oxygen support, or flow",
+        "L/min",
+        kind="either",
+        units=_units("L/min"),
+        high=100,
+        unit_may_be_missing=True,
+    ),
+    Analyte(
+        "vasopressors", "Vasopressors running", "1", kind="either", units=_units("1"), high=10, unit_may_be_missing=True
+    ),
     Analyte("ice_score", "ICE score", "1", units=_units("1"), high=10, unit_may_be_missing=True),
     Analyte("consciousness", "Level of consciousness", kind="finding"),
 )

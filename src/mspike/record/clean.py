@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 
 import polars as pl
 
@@ -27,20 +28,30 @@ def clean_table(raw: pl.DataFrame, table: Table, calendar: Calendar, findings: F
 
     A bad cell in an optional column is emptied with a warning; in a required one the row is set aside with an error.
     """
+    if raw.is_empty():
+        return _empty(table)
     given = raw.columns
     frame = raw.with_columns(pl.lit(None, pl.String).alias(c) for c in table.names if c not in given)
     frame = _without_blanks(frame, table)
-    parsed = frame.with_columns(
-        expr for c in table.columns for expr in _typed(c, frame.schema[c.name], calendar)
-    )
+    parsed = frame.with_columns(expr for c in table.columns for expr in _typed(c, frame.schema[c.name], calendar))
     refused = pl.lit(False)
     for column in table.columns:
-        bad = _note_bad_cells(raw_frame=frame, parsed=parsed, column=column, table=table, calendar=calendar, findings=findings)
+        bad = _note_bad_cells(
+            raw_frame=frame, parsed=parsed, column=column, table=table, calendar=calendar, findings=findings
+        )
         if column.required:
             refused = refused | bad | pl.col(column.name).is_null()
     kept = parsed.filter(~refused)
     order = ["patient_id", *table.dates[:1], "row"] if table.dates else ["patient_id", "row"]
     return kept.sort(order, nulls_last=True)
+
+
+@cache
+def _empty(table: Table) -> pl.DataFrame:
+    """No rows, but the types that rows would have."""
+    row = {name: ["" if name == "patient_id" else None] for name in table.names} | {"row": [0]}
+    schema = dict.fromkeys(table.names, pl.String) | {"row": pl.Int64}
+    return clean_table(pl.DataFrame(row, schema=schema), table, "day", Findings()).clear()
 
 
 def _without_blanks(frame: pl.DataFrame, table: Table) -> pl.DataFrame:

@@ -60,9 +60,7 @@ class Findings:
     def note(self, *, severity: str, table: str, problem: str, found: str, expected: str, column: str = "") -> None:
         """One finding about a file rather than a row."""
         self.extend(
-            pl.DataFrame(
-                [[severity, table, None, column, None, problem, found, expected]], schema=SCHEMA, orient="row"
-            )
+            pl.DataFrame([[severity, table, None, column, None, problem, found, expected]], schema=SCHEMA, orient="row")
         )
 
     def extend(self, frame: pl.DataFrame) -> None:

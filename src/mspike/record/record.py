@@ -88,6 +88,8 @@ def _clean_patients(raw: pl.DataFrame, calendar: Calendar, findings: Findings) -
 
 
 def _of_known_patients(frame: pl.DataFrame, patients: pl.DataFrame, name: str, findings: Findings) -> pl.DataFrame:
+    if frame.is_empty():
+        return frame.with_columns(pid=pl.lit(None, pl.Int32))
     joined = frame.join(patients.select("patient_id", "pid"), on="patient_id", how="left", maintain_order="left")
     findings.add(
         joined.filter(pl.col("pid").is_null()), severity="error", table=name, column="patient_id",
@@ -109,6 +111,8 @@ def _note_contradictions(patients: pl.DataFrame, tables: dict[str, pl.DataFrame]
         expected="a date after the patient's birth",
     )  # fmt: skip
     for name, column in (("treatments", "start_date"), ("lesions", "date"), ("responses", "date"), ("mrd", "date")):
+        if tables[name].is_empty():
+            continue
         dead = tables[name].join(patients.select("pid", "death_day"), on="pid")
         findings.add(
             dead.filter(pl.col(column) > pl.col("death_day")), severity="warning", table=name, column=column,

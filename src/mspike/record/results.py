@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Callable
 
 import polars as pl
 
@@ -21,7 +21,10 @@ RESPONSE_ANALYTES = (
     "serum_m", "urine_m_24h", "kappa_flc", "lambda_flc", "serum_ife", "urine_ife", "iga", "circulating_plasma_cells",
 )  # fmt: skip
 
-_OPTIONAL = ("unit", "method", "specimen_id", "ref_low", "ref_high", "attribution")
+# Words that repeat: kept as categories, so that each distinct one is read once.
+CATEGORICAL = ("analyte", "value", "unit", "method", "ref_low", "ref_high", "attribution")
+
+Check = tuple[str, str, pl.Expr, "str | pl.Expr"]
 
 
 def clean_results(raw: pl.DataFrame, patients: pl.DataFrame, calendar: Calendar, findings: Findings) -> pl.DataFrame:
@@ -39,31 +42,44 @@ def clean_results(raw: pl.DataFrame, patients: pl.DataFrame, calendar: Calendar,
     frame = _refuse_unreadable(frame, findings)
     frame = _in_canonical_units(frame, findings)
     frame = _refuse_implausible(frame, findings)
-    return _one_value_a_specimen(frame, findings)
+    return _one_value_a_specimen(frame, findings).drop("patient_id")
 
 
 def _typed(raw: pl.DataFrame, patients: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     missing = [c for c in RESULTS.names if c not in raw.columns]
     frame = raw.with_columns(pl.lit(None, pl.String).alias(c) for c in missing)
-    optional = [pl.col(c).cast(pl.String) for c in _OPTIONAL]
-    analyte = pl.col("analyte").cast(pl.String)
+    words = [pl.col(c).cast(pl.String).cast(pl.Categorical) for c in CATEGORICAL if frame.schema[c] != pl.Categorical]
     typed = frame.with_columns(
-        *optional,
-        pl.col("patient_id").cast(pl.String),
+        *words,
+        pl.col("patient_id", "specimen_id").cast(pl.String),
         day=day_of("date", frame.schema["date"], calendar),
-        name=analyte.cast(ANALYTE, strict=False),
     )
-    if (typed["name"].is_null() & typed["analyte"].is_not_null()).any():
-        typed = typed.with_columns(name=analyte.str.strip_chars().str.to_lowercase().cast(ANALYTE, strict=False))
+    typed = typed.with_columns(name=_by_distinct(typed["analyte"], _known_analyte))
     known = patients.select("patient_id", "pid", "birth_day", "death_day")
     return typed.join(known, on="patient_id", how="left", maintain_order="left")
+
+
+def _by_distinct(column: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Applies a reading to each distinct word of a column once."""
+    distinct = column.unique()
+    lookup = pl.DataFrame({"word": distinct, "read": read(distinct.cast(pl.String))})
+    return (
+        column.alias("word")
+        .to_frame()
+        .join(lookup, on="word", how="left", nulls_equal=True, maintain_order="left")["read"]
+    )
+
+
+def _known_analyte(words: pl.Series) -> pl.Series:
+    return words.str.strip_chars().str.to_lowercase().cast(ANALYTE, strict=False)
 
 
 def _set_aside(frame: pl.DataFrame, raw: pl.DataFrame, calendar: Calendar, findings: Findings) -> pl.DataFrame:
     """Refuses rows whose patient, date or analyte cannot be used."""
     day, partial = pl.col("day"), is_partial("date") if calendar == "iso" else pl.lit(False)
     no_date = day.is_null()
-    checks = [
+    future = day > (today() if calendar == "iso" else 2**30)
+    checks: list[Check] = [
         ("patient_id", "missing", pl.col("patient_id").is_null(), "a patient_id"),
         ("patient_id", "unknown_patient", pl.col("pid").is_null(), "a patient of the table patients"),
         ("date", "missing", pl.col("date").is_null(), "a date"),
@@ -73,25 +89,51 @@ def _set_aside(frame: pl.DataFrame, raw: pl.DataFrame, calendar: Calendar, findi
         ("analyte", "unknown_analyte", pl.col("name").is_null(), "an analyte listed by `mspike columns --analytes`"),
         ("date", "after_death", day > pl.col("death_day"), "a date not after the patient's death"),
         ("date", "before_birth", day < pl.col("birth_day"), "a date after the patient's birth"),
+        ("date", "future_date", future, "a date not after today"),
     ]
-    if calendar == "iso":
-        checks.append(("date", "future_date", day > today(), "a date not after today"))
-    frame = _refuse(frame, checks, findings)
-    odd = pl.col("attribution").is_not_null() & ~pl.col("attribution").str.to_lowercase().is_in(ATTRIBUTIONS)
-    findings.add(
-        frame.filter(odd) if frame["attribution"].null_count() < frame.height else frame.clear(),
-        severity="warning", table="results", column="attribution", problem="unreadable",
-        expected="one of " + ", ".join(ATTRIBUTIONS),
-    )  # fmt: skip
+    refused = pl.any_horizontal(
+        pl.col("pid").is_null(),
+        no_date,
+        pl.col("name").is_null(),
+        day > pl.col("death_day"),
+        day < pl.col("birth_day"),
+        future,
+    )
+    frame = _refuse(frame, checks, findings, refused)
+    _note_attribution(frame, findings)
     return frame.drop("analyte", "date", "birth_day", "death_day").rename({"name": "analyte"})
 
 
-def _refuse(frame: pl.DataFrame, checks: list, findings: Findings) -> pl.DataFrame:
-    """Drops the rows that fail a check, each with the first finding that fits it."""
-    refused = pl.any_horizontal(condition for _, _, condition, _ in checks).fill_null(False)
-    bad = frame.filter(refused)
-    if bad.is_empty():
+def _note_attribution(frame: pl.DataFrame, findings: Findings) -> None:
+    if frame["attribution"].null_count() == frame.height:
+        return
+    marks = pl.col("attribution").cast(pl.String).str.to_lowercase()
+    findings.add(
+        _named(frame.filter(marks.is_not_null() & ~marks.is_in(ATTRIBUTIONS))),
+        severity="warning", table="results", column="attribution", problem="unreadable",
+        expected="one of " + ", ".join(ATTRIBUTIONS),
+    )  # fmt: skip
+
+
+def _named(frame: pl.DataFrame) -> pl.DataFrame:
+    """Findings speak text: categorical words are shown as they stood."""
+    return frame.with_columns(pl.col(pl.Categorical).cast(pl.String))
+
+
+def _refuse(
+    frame: pl.DataFrame, checks: list[Check], findings: Findings, refused: pl.Expr | None = None
+) -> pl.DataFrame:
+    """Drops the rows that fail a check, each with the first finding that fits it.
+
+    `refused` is a cheaper expression for "fails any of them", where there is one.
+    """
+    if refused is None:
+        refused = pl.any_horizontal(condition for _, _, condition, _ in checks)
+    # A check that cannot be made refuses nothing.
+    refused = refused.fill_null(False)
+    if not frame.select(refused.any()).item():
         return frame
+    bad = _named(frame.filter(refused))
     for column, problem, condition, expected in checks:
         hit = bad.filter(condition.fill_null(False))
         findings.add(hit, severity="error", table="results", column=column, problem=problem, expected=expected)
@@ -111,12 +153,13 @@ _UNREADABLE = {
 def _refuse_unreadable(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     dirty = frame.filter(pl.col("problem") != "")
     if dirty.height:
+        dirty = _named(dirty)
         rounded = dirty.filter(pl.col("problem") == "more_than_6_decimals")
         findings.add(
             rounded, severity="warning", table="results", column="value",
             problem="more_than_6_decimals", expected="at most 6 decimals; it was rounded to 6",
         )  # fmt: skip
-        checks = [("value", p, pl.col("problem") == p, expected) for p, expected in _UNREADABLE.items()]
+        checks: list[Check] = [("value", p, pl.col("problem") == p, text) for p, text in _UNREADABLE.items()]
         frame = _refuse(frame, checks, findings)
     return _refuse_wrong_kind(frame.drop("problem"), findings)
 
@@ -131,8 +174,10 @@ def _refuse_wrong_kind(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
         lo=pl.when(nothing).then(pl.lit(0, pl.Int64)).otherwise(pl.col("lo")),
         state=pl.when(~nothing).then(pl.col("state")),
     )
+    if not frame.select((pl.col("lo").is_null() & pl.col("analyte").is_in(amounts)).any() | (pl.col("state").is_null() & pl.col("analyte").is_in(words)).any()).item():  # fmt: skip
+        return frame
     is_amount, is_word = pl.col("analyte").is_in(amounts), pl.col("analyte").is_in(words)
-    checks = [
+    checks: list[Check] = [
         ("value", "not_a_number", is_amount & pl.col("lo").is_null(), "a number, <number, or negative (none found)"),
         ("value", "not_a_word", is_word & pl.col("state").is_null(), "negative, positive, oligoclonal, therapeutic_antibody or a band such as IgG kappa"),
     ]  # fmt: skip
@@ -143,7 +188,13 @@ def _in_canonical_units(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame
     """Multiplies each amount by the exact factor of its unit; "<x" and ">x" become intervals."""
     used = frame.filter(pl.col("state").is_null()).select("analyte", "unit").unique()
     rows = [(a, u, *_factor(a, u)) for a, u in used.iter_rows()]
-    schema = {"analyte": ANALYTE, "unit": pl.String, "times": pl.Int64, "over": pl.Int64, "unit_problem": pl.String}
+    schema = {
+        "analyte": ANALYTE,
+        "unit": pl.Categorical,
+        "times": pl.Int64,
+        "over": pl.Int64,
+        "unit_problem": pl.String,
+    }
     factors = pl.DataFrame(rows, schema=schema, orient="row")
     uniform = factors.filter((pl.col("times") != 1) | (pl.col("over") != 1) | (pl.col("unit_problem") != "")).is_empty()
     if not uniform:
@@ -159,7 +210,9 @@ def _in_canonical_units(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame
 def _factor(analyte: str, unit: str | None) -> tuple[int | None, int | None, str]:
     declared = ANALYTES[analyte]
     if unit is None or not unit.strip():
-        return (1, 1, "") if declared.unit_may_be_missing or declared.kind == "finding" else (None, None, "missing_unit")
+        return (
+            (1, 1, "") if declared.unit_may_be_missing or declared.kind == "finding" else (None, None, "missing_unit")
+        )
     factor = unit_factors(analyte).get(folded(unit))
     if factor is not None:
         return factor.numerator, factor.denominator, ""
@@ -180,7 +233,9 @@ def _with_urine_volume(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
         .agg(pl.col("volume").max())
     )
     by_unit = {folded(u): f for u, f in URINE_CONCENTRATION.items()}
-    per_litre = pl.col("unit").map_elements(lambda u: int(by_unit.get(folded(u), Fraction(0))), return_dtype=pl.Int64)
+    written = frame.filter(spot)["unit"].unique().cast(pl.String)
+    factors = {u: int(by_unit[folded(u)]) for u in written}
+    per_litre = pl.col("unit").cast(pl.String).replace_strict(factors, default=0, return_dtype=pl.Int64)
     joined = frame.join(volumes, on=["pid", "day"], how="left", maintain_order="left")
     known = spot & pl.col("volume").is_not_null()
     # mg/L in millionths times L in millionths is 1e-12: divide once, in two exact steps that fit 64 bits.
@@ -198,7 +253,7 @@ def _refuse_units(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
         {a.name: "one of " + ", ".join(a.units) for a in ANALYTES.values()}, default=""
     )  # fmt: skip
     problem = pl.col("unit_problem")
-    checks = [
+    checks: list[Check] = [
         ("unit", "missing_unit", problem == "missing_unit", accepted),
         ("unit", "spot_urine", problem == "concentration", "mg/24 h, or a concentration with urine_volume_24h on the same day; a spot urine is never converted"),
         ("unit", "unit_of_another_kind", problem == "unit_of_another_kind", accepted),
@@ -258,15 +313,20 @@ def _without_repeats(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     # By row: which report is the later one must not depend on the order the rows happen to be held in.
     rows = frame.with_row_index("_at")
     repeats = rows.filter(watched).filter(pl.len().over(same) > 1).sort(*same, "row")
-    identical = ["value", "unit", "method", "state"]
+    identical = [pl.col(c).to_physical() for c in ("value", "unit", "method")]
     copy = repeats.filter(~pl.struct(*same, *identical).is_last_distinct())
     findings.add(
-        copy, severity="warning", table="results", column="value", problem="duplicate", expected="one row a result"
+        _named(copy),
+        severity="warning",
+        table="results",
+        column="value",
+        problem="duplicate",
+        expected="one row a result",
     )
     rest = repeats.join(copy.select("_at"), on="_at", how="anti")
     rerun = rest.filter(~pl.struct(same).is_last_distinct())
     findings.add(
-        rerun, severity="warning", table="results", column="value", problem="superseded",
+        _named(rerun), severity="warning", table="results", column="value", problem="superseded",
         expected="one value a specimen: the later row was kept; give specimen_id if these are two specimens",
     )  # fmt: skip
     dropped = pl.concat([copy.select("_at"), rerun.select("_at")])

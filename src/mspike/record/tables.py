@@ -109,7 +109,12 @@ MRD = Table(
     (
         _PATIENT,
         _date("Day the marrow was taken."),
-        Column("method", "choice", "Next-generation flow, sequencing, or conventional flow.", choices=("ngf", "ngs", "flow")),
+        Column(
+            "method",
+            "choice",
+            "Next-generation flow, sequencing, or conventional flow.",
+            choices=("ngf", "ngs", "flow"),
+        ),
         Column("result", "choice", "What the laboratory reported.", choices=("negative", "positive", "indeterminate")),
         Column("fraction", "number", "Clonal cells per nucleated cell.", unit="fraction", low=0, high=1),
         Column("limit_of_detection", "number", "Detection limit of this sample.", unit="fraction", low=0, high=1),
@@ -154,7 +159,9 @@ RESPONSES = Table(
     (
         _PATIENT,
         _date("Day of the assessment."),
-        Column("response", "choice", "Category as assigned; not_PD: seen, not progressed.", choices=ASSIGNED, required=True),
+        Column(
+            "response", "choice", "Category as assigned; not_PD: seen, not progressed.", choices=ASSIGNED, required=True
+        ),
         Column("confirmed", "boolean", "yes stands as given; no or empty goes through confirmation."),
         Column("assessor", "text", "Who assigned it."),
     ),

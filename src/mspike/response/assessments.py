@@ -54,14 +54,18 @@ def judge(record: Record, lines: pl.DataFrame, criteria: Criteria, settings: Set
     sheet = _with_dates(sheet)
     sheet = with_flags(sheet, criteria, settings)
     sheet = _with_assigned(sheet, record, lines, settings)
-    sheet = sheet.sort("gid", "opened", "visit", maintain_order=True)
     sheet = with_confirmation(sheet, criteria, settings)
     sheet = with_relapse_from_cr(sheet, criteria)
     return Judged(_with_best(sheet), lines)
 
 
 def _with_baseline(
-    record: Record, rows: pl.DataFrame, images: pl.DataFrame, lines: pl.DataFrame, criteria: Criteria, settings: Settings
+    record: Record,
+    rows: pl.DataFrame,
+    images: pl.DataFrame,
+    lines: pl.DataFrame,
+    criteria: Criteria,
+    settings: Settings,
 ) -> pl.DataFrame:
     randomised = record.events.filter(pl.col("event").str.to_lowercase() == "randomisation").select("pid", day="date")
     lines = cut_days(lines, randomised, settings)
@@ -85,7 +89,9 @@ def _with_dates(sheet: pl.DataFrame) -> pl.DataFrame:
         "marrow": "marrow_plasma_cells_day", "lesion": "imaging_day",
         "circulating_plasma_cells": "circulating_plasma_cells_day", "calcium": "calcium_day",
     }  # fmt: skip
-    pd_day = pl.min_horizontal(pl.when(f"pd_{limb}").then(pl.col(day).cast(pl.Int64)) for limb, day in limb_days.items())
+    pd_day = pl.min_horizontal(
+        pl.when(f"pd_{limb}").then(pl.col(day).cast(pl.Int64)) for limb, day in limb_days.items()
+    )
     needed = [
         pl.when("by_serum").then("serum_m_day"),
         pl.when("by_urine").then("urine_m_24h_day"),
@@ -122,7 +128,9 @@ def _with_assigned(sheet: pl.DataFrame, record: Record, lines: pl.DataFrame, set
     order = pl.col("response").replace_strict({"PD": 0, "not_PD": 8, "NE": 9}, default=1)
     # Two entries on one day: a progression is never hidden, a category says more than "not progressed".
     assigned = assigned.sort("pid", "date", order, "row").unique(["pid", "date"], keep="first", maintain_order=True)
-    rows = lines.join(assigned.select("pid", "date", "response", "confirmed"), on="pid", how="inner", maintain_order="left")
+    rows = lines.join(
+        assigned.select("pid", "date", "response", "confirmed"), on="pid", how="inner", maintain_order="left"
+    )
     rows = rows.filter(pl.col("date") > pl.col("index_day"))
     stands = pl.col("confirmed").fill_null(False)
     wait = pl.when(pl.col("kind") == "car_t").then(settings.first_response_day).otherwise(0)
@@ -145,7 +153,8 @@ def _with_assigned(sheet: pl.DataFrame, record: Record, lines: pl.DataFrame, set
     flags = {c: pl.lit(False) for c, t in sheet.schema.items() if t == pl.Boolean and c not in rows.columns}
     rows = rows.with_columns(**flags)
     rows = rows.with_columns(lab_missing=pl.lit(False), imaging_missing=pl.lit(False))
-    return pl.concat([sheet, rows.select([c for c in rows.columns if c in sheet.columns])], how="diagonal_relaxed")
+    both = pl.concat([sheet, rows.select([c for c in rows.columns if c in sheet.columns])], how="diagonal_relaxed")
+    return both.sort("gid", "opened", "visit", maintain_order=True)
 
 
 def _with_best(sheet: pl.DataFrame) -> pl.DataFrame:
@@ -159,4 +168,3 @@ def _with_best(sheet: pl.DataFrame) -> pl.DataFrame:
     return sheet.with_columns(
         best_so_far=best.replace_strict(list(range(len(names))), names, return_dtype=CATEGORY), ended="_ended"
     ).drop("_ended")
-

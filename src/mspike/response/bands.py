@@ -19,15 +19,18 @@ def coded(rows: pl.DataFrame, clones: pl.DataFrame) -> pl.DataFrame:
     rows    pid, analyte, state, lo
     clones  pid, heavy_chain, light_chain
     """
+    if rows["state"].null_count() == rows.height:
+        return rows
     immunofixation = pl.col("analyte").is_in(["serum_ife", "urine_ife"])
-    code = pl.col("state").replace_strict(_WORDS, default=None, return_dtype=pl.Int64)
+    code = pl.col("state").cast(pl.String).replace_strict(_WORDS, default=None, return_dtype=pl.Int64)
     rows = rows.with_columns(lo=pl.when(immunofixation).then(code).otherwise("lo"))
     named = rows.select((immunofixation & pl.col("lo").is_null()).any()).item()
     if not named:
         return rows
     rows = rows.join(clones.select("pid", "heavy_chain", "light_chain"), on="pid", how="left", maintain_order="left")
     clone = pl.concat_str([pl.col("heavy_chain").str.to_lowercase(), pl.col("light_chain")], separator="_")
-    of_clone = (pl.col("state") == clone) | (pl.col("state") == pl.col("light_chain"))
+    state = pl.col("state").cast(pl.String)
+    of_clone = (state == clone) | (state == pl.col("light_chain"))
     # Where the clone is not known, a band is taken for it: CR is not given away.
     unknown = pl.col("heavy_chain").is_null() | pl.col("light_chain").is_null()
     band = pl.when(of_clone | unknown | (pl.col("heavy_chain") == "unknown")).then(POSITIVE).otherwise(OTHER_BAND)

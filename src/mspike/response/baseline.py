@@ -67,7 +67,9 @@ def baselines(rows: pl.DataFrame, lines: pl.DataFrame, settings: Settings) -> pl
         .with_columns(choice=choice.cast(pl.Int8))
         .filter(pl.col("choice").is_not_null())
     )
-    chosen = candidates.sort("gid", "analyte", "choice", "day", "specimen_id", descending=[False, False, False, True, True])
+    chosen = candidates.sort(
+        "gid", "analyte", "choice", "day", "specimen_id", descending=[False, False, False, True, True]
+    )
     chosen = chosen.unique(["gid", "analyte"], keep="first", maintain_order=True)
     return _wide(chosen, lines)
 

@@ -51,7 +51,7 @@ def _urine_limb(fall: Fraction, level: Fraction, *, waived_if_not_done: bool) ->
 @rule("imwg.cr")
 def cr(criteria: Criteria, settings: Settings) -> pl.Expr:
     """Are both immunofixations negative, the marrow below 5 %, and no plasmacytoma left?"""
-    return cr_sample(settings) & cr_marrow(criteria) & cr_imaging() & ~contradiction(criteria)
+    return cr_sample(settings) & cr_marrow(criteria) & cr_imaging() & ~clear_spike(criteria)
 
 
 def cr_sample(settings: Settings) -> pl.Expr:
@@ -77,14 +77,23 @@ def normal_ratio(settings: Settings) -> pl.Expr:
     return ratio
 
 
-def contradiction(criteria: Criteria) -> pl.Expr:
-    """A clear spike beside negative immunofixation cannot both be true: CR is withheld until somebody looks."""
+def _spikes(criteria: Criteria) -> tuple[pl.Expr, pl.Expr]:
+    # An unknown spike is no evidence against CR; only a measured one is.
     rule_id = "imwg.band.contradiction"
     serum = more_than(amount(_SERUM), criteria.value(rule_id, "serum_m")).fill_null(False) & ~pl.col("is_qiga")
-    urine = more_than(amount(_URINE), criteria.value(rule_id, "urine_m")).fill_null(False)
-    # An unknown spike is no contradiction: that is what "withheld only on evidence" means here.
-    said_serum, said_urine = negative("serum_ife_lo").fill_null(False), negative("urine_ife_lo").fill_null(False)
-    return (serum & said_serum) | (urine & said_urine)
+    return serum, more_than(amount(_URINE), criteria.value(rule_id, "urine_m")).fill_null(False)
+
+
+def clear_spike(criteria: Criteria) -> pl.Expr:
+    """Is a quantified spike there? Then immunofixation is positive or contradicts it: CR is withheld either way."""
+    serum, urine = _spikes(criteria)
+    return serum | urine
+
+
+def contradiction(criteria: Criteria) -> pl.Expr:
+    """A clear spike beside negative immunofixation cannot both be true: somebody must look."""
+    serum, urine = _spikes(criteria)
+    return ((serum & negative("serum_ife_lo")) | (urine & negative("urine_ife_lo"))).fill_null(False)
 
 
 @rule("imwg.scr")
@@ -118,11 +127,15 @@ def vgpr(criteria: Criteria, settings: Settings) -> pl.Expr:
     serum = amount(_SERUM)
     no_spike = (serum.hi == 0) & ((urine.hi == 0) | pl.col("urine_unobtainable"))
     # CR lacking only its marrow or imaging is the next lower level, whatever the baseline was (rules.md M2).
-    nothing_seen = cr_sample(settings) & ~contradiction(criteria)
+    nothing_seen = cr_sample(settings) & ~clear_spike(criteria)
     by_ig = pl.when(pl.col("by_serum")).then(by_fall).otherwise(urine_only) | no_spike | nothing_seen
     by_flc = fallen(*_pair(_DFLC), value["dflc_fall"]) | nothing_seen
     biochemical = (
-        pl.when(pl.col("by_serum") | pl.col("by_urine")).then(by_ig).when(pl.col("by_dflc")).then(by_flc).otherwise(False)
+        pl.when(pl.col("by_serum") | pl.col("by_urine"))
+        .then(by_ig)
+        .when(pl.col("by_dflc"))
+        .then(by_flc)
+        .otherwise(False)
     )
     fall = Fraction(int(settings.vgpr_plasmacytoma), 100)
     return _with_plasmacytoma(biochemical, fall)
@@ -164,7 +177,11 @@ def mr(criteria: Criteria, settings: Settings) -> pl.Expr:
     by_ig = pl.when(pl.col("by_serum")).then(serum & urine).otherwise(urine)
     by_flc = fallen(*_pair(_DFLC), value["dflc_fall"]) if settings.mr_on_flc else pl.lit(False)
     biochemical = (
-        pl.when(pl.col("by_serum") | pl.col("by_urine")).then(by_ig).when(pl.col("by_dflc")).then(by_flc).otherwise(False)
+        pl.when(pl.col("by_serum") | pl.col("by_urine"))
+        .then(by_ig)
+        .when(pl.col("by_dflc"))
+        .then(by_flc)
+        .otherwise(False)
     )
     return _with_plasmacytoma(biochemical, value["spd_fall"])
 

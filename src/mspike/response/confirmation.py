@@ -41,8 +41,17 @@ def with_confirmation(sheet: pl.DataFrame, criteria: Criteria, settings: Setting
         & (pl.col("next_raw").is_null() | (pl.col("next_raw") == "PD"))
     )
     # Nobody looked again before therapy changed or the data ended: the progression was never refuted.
-    judged = judged.with_columns(unrefuted_pd=(pl.col("raw") == "PD") & ~pl.col("pd_confirmed") & pl.col("next_raw").is_null())
-    added = judged.select("_row", "confirmed", "pd_confirmed", "unconfirmed_response", "unrefuted_pd", "next_seen")
+    judged = judged.with_columns(
+        unrefuted_pd=(pl.col("raw") == "PD") & ~pl.col("pd_confirmed") & pl.col("next_raw").is_null()
+    )
+    added = judged.select(
+        "_row",
+        "confirmed",
+        "pd_confirmed",
+        "unconfirmed_response",
+        "unrefuted_pd",
+        pl.col("next_day_seen").alias("next_seen"),
+    )
     return (
         sheet.join(added, on="_row", how="left", maintain_order="left")
         .with_columns(
@@ -58,17 +67,13 @@ def with_confirmation(sheet: pl.DataFrame, criteria: Criteria, settings: Setting
 
 
 def _with_next(judged: pl.DataFrame) -> pl.DataFrame:
-    following = [pl.col("raw").shift(-1).over("_part").alias("next_raw")]
-    following += [
-        pl.col(f"{name}_{part}").shift(-1).over("_part").alias(f"next_{name}_{part}")
-        for name in NADIRS
-        for part in ("lo", "hi")
-        if name != "marrow_plasma_cells"
-    ]
-    following += [pl.col(f"pd_{limb}").shift(-1).over("_part").alias(f"next_pd_{limb}") for limb in _AT_ONCE]
-    following += [pl.col("day").shift(-1).over("_part").alias("next_seen")]
-    following += [pl.col("assigned").shift(-1).over("_part").alias("next_assigned")]
-    return judged.with_columns(following)
+    names = [f"{name}_{part}" for name in NADIRS if name != "marrow_plasma_cells" for part in ("lo", "hi")]
+    names += ["raw", "assigned", "day", *(f"pd_{limb}" for limb in _AT_ONCE)]
+    # Rows lie by part: the next row is the next assessment wherever it is of the same part.
+    same = pl.col("_part") == pl.col("_part").shift(-1)
+    return judged.with_columns(
+        pl.when(same).then(pl.col(c).shift(-1)).alias("next_day_seen" if c == "day" else f"next_{c}") for c in names
+    )
 
 
 def _with_progression(judged: pl.DataFrame, criteria: Criteria, settings: Settings) -> pl.DataFrame:
@@ -101,10 +106,17 @@ def _with_complete_response(judged: pl.DataFrame) -> pl.DataFrame:
         # true: a sample negative in everything; false: it was not; null: an item was not done, look further.
         told = pl.when(~deep).then(False).otherwise(sample)
         judged = judged.with_columns(_told=told)
-        told_after = pl.col("_told").backward_fill().shift(-1).over("_part")
-        told_before = pl.col("_told").forward_fill().shift(1).over("_part")
-        judged = judged.with_columns((told_after.fill_null(False) | told_before.fill_null(False)).alias(f"_{name}_pair"))
+        row = pl.when(pl.col("_told").is_not_null()).then(pl.int_range(pl.len(), dtype=pl.Int64))
+        after, before = row.backward_fill().shift(-1), row.forward_fill().shift(1)
+        judged = judged.with_columns((_told_at(after) | _told_at(before)).alias(f"_{name}_pair"))
     return judged.drop("_told")
+
+
+def _told_at(row: pl.Expr) -> pl.Expr:
+    """What the sample in that row told, if it is of the same line and stretch of therapy; no such sample tells nothing."""
+    at = row.fill_null(0)
+    same = pl.col("_part").gather(at) == pl.col("_part")
+    return (pl.col("_told").gather(at) & same & row.is_not_null()).fill_null(False)
 
 
 def _confirmed() -> pl.Expr:
@@ -129,4 +141,3 @@ def _confirmed() -> pl.Expr:
         .then(raw)
         .otherwise(pl.coalesce(pair, by_next))
     )
-

@@ -9,7 +9,18 @@ from mspike.record.record import Record
 from mspike.response import bands
 from mspike.response.bands import ANTIBODIES, negative
 from mspike.response.category import cr_imaging, cr_marrow, normal_ratio
-from mspike.response.compare import amount, at_least, at_most, fallen, grown, more_than, ratio_between, risen, risen_above
+from mspike.response.compare import (
+    Amount,
+    amount,
+    at_least,
+    at_most,
+    fallen,
+    grown,
+    more_than,
+    ratio_between,
+    risen,
+    risen_above,
+)
 from mspike.response.progression import corrected_calcium
 from mspike.response.settings import Settings
 
@@ -63,7 +74,11 @@ def with_suppression(sheet: pl.DataFrame, criteria: Criteria, settings: Settings
         .then(at_most(lambda_, criteria.value("imwg.flc_ratio", "lambda_upper_normal")))
     )
     undefined = (kappa.hi == 0) & (lambda_.hi == 0)
-    return sheet.with_columns(flc_suppressed=((undefined | normal.ne_missing(True)) & kappa.known & lambda_.known & not_raised).fill_null(False))
+    return sheet.with_columns(
+        flc_suppressed=((undefined | normal.ne_missing(True)) & kappa.known & lambda_.known & not_raised).fill_null(
+            False
+        )
+    )
 
 
 def with_flags(sheet: pl.DataFrame, criteria: Criteria, settings: Settings) -> pl.DataFrame:
@@ -87,7 +102,8 @@ def with_flags(sheet: pl.DataFrame, criteria: Criteria, settings: Settings) -> p
 def _quantification(criteria: Criteria) -> dict[str, pl.Expr]:
     limbs = {"serum_m": "serum_m", "urine_m": "urine_m_24h", "dflc": "dflc", "marrow": "marrow_plasma_cells"}
     undecided = [
-        pl.col(f"pd_{limb}").is_null() & amount(name).known & amount(f"{name}_nadir").known for limb, name in limbs.items()
+        pl.col(f"pd_{limb}").is_null() & amount(name).known & amount(f"{name}_nadir").known
+        for limb, name in limbs.items()
     ]
     falls = [
         fallen(amount(name), amount(f"{name}_base"), criteria.value("imwg.vgpr", f"{fall}_fall")).is_null()
@@ -144,16 +160,14 @@ def _relapse(criteria: Criteria) -> dict[str, pl.Expr]:
     open_ = [sign & pl.col(f"{name}_by").is_null() for name, sign in signs.items()]
     clinical = pl.any_horizontal([*sure, pl.col("lesion_pd")]).fill_null(False)
     serum, urine = amount("serum_m"), amount("urine_m_24h")
-    risen_far = risen(serum, amount("serum_m_nadir"), criteria.value("imwg.relapse.biochemical", "serum_m_rise")) | risen(
-        urine, amount("urine_m_24h_nadir"), criteria.value("imwg.relapse.biochemical", "urine_m_rise")
-    )
+    risen_far = risen(
+        serum, amount("serum_m_nadir"), criteria.value("imwg.relapse.biochemical", "serum_m_rise")
+    ) | risen(urine, amount("urine_m_24h_nadir"), criteria.value("imwg.relapse.biochemical", "urine_m_rise"))
     start = at_least(
-        _before(serum), criteria.value("imwg.relapse.biochemical", "doubling_from")
-    ) & (serum.lo >= 2 * pl.col("serum_m_hi").shift(1).over("gid"))
-    near = pl.col("opened") - pl.col("opened").shift(1).over("gid") <= int(
-        criteria.value("imwg.relapse.biochemical", "within")
-    )
-    twice = risen_far.fill_null(False) & risen_far.fill_null(False).shift(1).over("gid")
+        Amount(_previous(serum.lo), _previous(serum.hi)), criteria.value("imwg.relapse.biochemical", "doubling_from")
+    ) & (serum.lo >= 2 * _previous(serum.hi))
+    near = pl.col("opened") - _previous(pl.col("opened")) <= int(criteria.value("imwg.relapse.biochemical", "within"))
+    twice = risen_far.fill_null(False) & _previous(risen_far.fill_null(False))
     return {
         "light_chain_escape": by_ig & escape,
         "clinical_relapse": clinical,
@@ -162,10 +176,9 @@ def _relapse(criteria: Criteria) -> dict[str, pl.Expr]:
     }
 
 
-def _before(value):  # type: ignore[no-untyped-def]
-    from mspike.response.compare import Amount
-
-    return Amount(value.lo.shift(1).over("gid"), value.hi.shift(1).over("gid"))
+def _previous(value: pl.Expr) -> pl.Expr:
+    """The value at the visit before, of the same line; rows lie by gid."""
+    return pl.when(pl.col("gid") == pl.col("gid").shift(1)).then(value.shift(1))
 
 
 def _threshold_response(criteria: Criteria) -> pl.Expr:

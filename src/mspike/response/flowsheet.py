@@ -17,6 +17,7 @@ from mspike.response.visits import LABORATORY, MARROW, MARROW_DAYS, VISIT_DAYS, 
 FOLLOWED = (*LABORATORY, "iga")
 COMPANIONS = ("calcium", "albumin", "haemoglobin", "creatinine")
 NADIRS = ("serum_m", "urine_m_24h", "dflc", "marrow_plasma_cells", "circulating_plasma_cells")
+UNUSED = ("agent", "implied", "begun_day", "apheresis_day", "bridging_day", "ld_day", "baseline_old", "after_LD")
 METHOD_BOUND = ("serum_m", "urine_m_24h", "kappa_flc", "lambda_flc")
 
 
@@ -24,8 +25,10 @@ def usable_rows(record: Record, settings: Settings) -> pl.DataFrame:
     """The results that may judge a response: no spurious values, one marrow a day, "<x" as the setting says."""
     rows = record.results
     if rows["attribution"].null_count() < rows.height:
-        mark = pl.col("attribution").str.to_lowercase()
-        rows = rows.filter(mark.is_null() | ~((mark == "spurious") | ((mark == "other") & ~pl.col("analyte").is_in(list(COMPANIONS)))))
+        mark = pl.col("attribution").cast(pl.String).str.to_lowercase()
+        rows = rows.filter(
+            mark.is_null() | ~((mark == "spurious") | ((mark == "other") & ~pl.col("analyte").is_in(list(COMPANIONS))))
+        )
     rows = _quantified(rows, settings)
     rows = bands.coded(rows, record.patients)
     is_marrow = pl.col("analyte").is_in(list(MARROW))
@@ -33,7 +36,9 @@ def usable_rows(record: Record, settings: Settings) -> pl.DataFrame:
     if marrow.is_empty():
         return rows
     # A flow report cannot supply the percentage; of aspirate and biopsy on one day the higher counts.
-    flow = (pl.col("analyte") == "marrow_plasma_cells") & pl.col("method").str.to_lowercase().str.contains("flow").fill_null(False)
+    flow = (pl.col("analyte") == "marrow_plasma_cells") & pl.col("method").cast(
+        pl.String
+    ).str.to_lowercase().str.contains("flow").fill_null(False)
     marrow = marrow.filter(~flow).sort("pid", "day", "analyte", "hi", "row", nulls_last=False)
     marrow = marrow.unique(["pid", "day", "analyte"], keep="last", maintain_order=True)
     return pl.concat([rows.filter(~is_marrow), marrow]).sort("pid", "day", maintain_order=True)
@@ -99,7 +104,9 @@ def _after_first_response_day(rows: pl.DataFrame, lines: pl.DataFrame, settings:
 
 def _days(rows: pl.DataFrame, starts: pl.DataFrame) -> pl.DataFrame:
     days = rows.select(pl.col("pid").cast(pl.Int64), pl.col("day").cast(pl.Int64)).unique().sort("pid", "day")
-    return days.with_columns(stretch=pl.Series(stretch(days["pid"].to_numpy(), days["day"].to_numpy(), starts), dtype=pl.Int64))
+    return days.with_columns(
+        stretch=pl.Series(stretch(days["pid"].to_numpy(), days["day"].to_numpy(), starts), dtype=pl.Int64)
+    )
 
 
 def _scattered(rows: pl.DataFrame, visit: np.ndarray, n: int, analytes: list[str]) -> pl.DataFrame:
@@ -133,13 +140,22 @@ def _scattered(rows: pl.DataFrame, visit: np.ndarray, n: int, analytes: list[str
 def _method_codes(rows: pl.DataFrame) -> np.ndarray | None:
     if rows["method"].null_count() == rows.height:
         return None
-    return rows["method"].str.strip_chars().str.to_lowercase().hash().cast(pl.Int64, strict=False).fill_null(-1).to_numpy()
+    return rows.select(method_code(pl.col("method")).fill_null(-1)).to_series().to_numpy()
+
+
+def method_code(method: pl.Expr) -> pl.Expr:
+    """A number for a method's name, so that names can be compared in arrays: case and blanks do not matter."""
+    return (method.cast(pl.String).str.strip_chars().str.to_lowercase().hash() // 4).cast(pl.Int64)
 
 
 def _with_marrow(visits: pl.DataFrame, marrow: pl.DataFrame) -> pl.DataFrame:
     percent = marrow.filter(pl.col("analyte") == "marrow_plasma_cells")
     clonality = marrow.filter(pl.col("analyte") == "marrow_clonality")
-    state = pl.col("state").replace_strict({"negative": False, "positive": True}, default=None, return_dtype=pl.Boolean)
+    state = (
+        pl.col("state")
+        .cast(pl.String)
+        .replace_strict({"negative": False, "positive": True}, default=None, return_dtype=pl.Boolean)
+    )
     percent = percent.select(
         "pid", pl.col("day").alias("marrow_day"), marrow_plasma_cells_lo="lo", marrow_plasma_cells_hi="hi"
     )
@@ -166,9 +182,15 @@ def _with_companions(visits: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     place = visits.select("visit", "pid", "opened").sort("opened")
     near = near.with_columns(pl.col("pid", "day").cast(pl.Int64)).sort("day")
     found = near.join_asof(
-        place, left_on="day", right_on="opened", by="pid", strategy="backward", tolerance=VISIT_DAYS, check_sortedness=False
+        place,
+        left_on="day",
+        right_on="opened",
+        by="pid",
+        strategy="backward",
+        tolerance=VISIT_DAYS,
+        check_sortedness=False,
     ).filter(pl.col("visit").is_not_null())
-    by = pl.col("attribution").str.to_lowercase()
+    by = pl.col("attribution").cast(pl.String).str.to_lowercase()
     for analyte in COMPANIONS:
         part = found.filter(pl.col("analyte") == analyte).group_by("visit").agg(
             worst[analyte].alias(f"{analyte}_lo"),
@@ -181,8 +203,7 @@ def _with_companions(visits: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 def flowsheet(visits: pl.DataFrame, lines: pl.DataFrame, criteria: Criteria, settings: Settings) -> pl.DataFrame:
     """One row a line and visit after its index day, with baseline, derived values and nadirs; by gid and visit order."""
-    sheet = lines.join(visits, on="pid", how="inner", maintain_order="left")
-    sheet = sheet.filter(pl.col("opened") > pl.col("index_day"))
+    sheet = _lines_and_visits(lines, visits)
     sheet = sheet.with_columns(
         early=(pl.col("kind") == "car_t")
         & pl.col("infused")
@@ -194,10 +215,18 @@ def flowsheet(visits: pl.DataFrame, lines: pl.DataFrame, criteria: Criteria, set
     sheet = _without_antibody(sheet, criteria)
     sheet = _with_urine_carried(sheet, settings)
     lo, hi = dflc(amount("kappa_flc"), amount("lambda_flc"))
-    sheet = sheet.with_columns(
-        dflc_lo=lo, dflc_hi=hi, dflc_day=pl.max_horizontal("kappa_flc_day", "lambda_flc_day")
-    )
+    sheet = sheet.with_columns(dflc_lo=lo, dflc_hi=hi, dflc_day=pl.max_horizontal("kappa_flc_day", "lambda_flc_day"))
     return with_nadirs(sheet, settings.nadir)
+
+
+def _lines_and_visits(lines: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
+    """Each line beside the visits after its index day. Paired by row number first: the full rows are copied once."""
+    unused = [c for c in lines.columns if c.endswith(("_base_day", "_base_state")) or c in UNUSED]
+    numbered = visits.select("pid", "opened").with_row_index("_visit")
+    pairs = lines.select("pid", "index_day").with_row_index("_line").join(numbered, on="pid", maintain_order="left")
+    pairs = pairs.filter(pl.col("opened") > pl.col("index_day"))
+    left = lines.drop(unused)[pairs["_line"]]
+    return left.hstack(visits.drop("pid", "stretch", "last")[pairs["_visit"]])
 
 
 def _by_quantitative_iga(sheet: pl.DataFrame, settings: Settings) -> pl.DataFrame:
@@ -214,8 +243,10 @@ def _without_changed_methods(sheet: pl.DataFrame) -> pl.DataFrame:
     for analyte in METHOD_BOUND:
         if f"{analyte}_method" not in sheet.columns:
             continue
-        base = pl.col(f"{analyte}_base_method").str.strip_chars().str.to_lowercase().hash().cast(pl.Int64, strict=False)
-        differs = (pl.col(f"{analyte}_method") != base).fill_null(False) & pl.col(f"{analyte}_base_method").is_not_null()
+        base = method_code(pl.col(f"{analyte}_base_method"))
+        differs = (pl.col(f"{analyte}_method") != base).fill_null(False) & pl.col(
+            f"{analyte}_base_method"
+        ).is_not_null()
         sheet = sheet.with_columns((differs & pl.col(f"{analyte}_lo").is_not_null()).alias(f"{analyte}_changed"))
         sheet = sheet.with_columns(
             pl.when(~pl.col(f"{analyte}_changed")).then(f"{analyte}_{part}").alias(f"{analyte}_{part}")
@@ -230,7 +261,8 @@ def _without_antibody(sheet: pl.DataFrame, criteria: Criteria) -> pl.DataFrame:
     faint = at_most(amount("serum_m"), criteria.value("imwg.band.antibody", "serum_m"))
     drug = (pl.col("serum_ife_lo") == bands.ANTIBODY) & faint & ~pl.col("is_qiga")
     return sheet.with_columns(
-        pl.when(drug).then(pl.lit(0, pl.Int64)).otherwise(f"serum_m_{part}").alias(f"serum_m_{part}") for part in ("lo", "hi")
+        pl.when(drug).then(pl.lit(0, pl.Int64)).otherwise(f"serum_m_{part}").alias(f"serum_m_{part}")
+        for part in ("lo", "hi")
     )
 
 
@@ -254,13 +286,22 @@ def with_nadirs(sheet: pl.DataFrame, policy: str) -> pl.DataFrame:
 
     lowest_observed: the lowest value. lowest_confirmed: the lowest level held at two consecutive measurements.
     """
-    for name in NADIRS:
-        for part in ("lo", "hi"):
-            value, base = pl.col(f"{name}_{part}"), pl.col(f"{name}_base_{part}")
-            if policy == "lowest_confirmed":
-                before = pl.coalesce(value.forward_fill().shift(1).over("gid"), base)
-                value = pl.when(value.is_not_null()).then(pl.max_horizontal(value, before))
-            lowest = value.cum_min().forward_fill().shift(1).over("gid")
-            sheet = sheet.with_columns(pl.min_horizontal(lowest, base).alias(f"{name}_nadir_{part}"))
-    return sheet
+    measured = [name for name in NADIRS if sheet[f"{name}_lo"].null_count() < sheet.height]
+    lowest = [_lowest(name, part, policy) for name in measured for part in ("lo", "hi")]
+    # A parameter that nobody measured after baseline keeps its baseline as nadir.
+    base = [
+        pl.col(f"{name}_base_{part}").alias(f"{name}_nadir_{part}")
+        for name in NADIRS
+        if name not in measured
+        for part in ("lo", "hi")
+    ]
+    return sheet.with_columns(*lowest, *base)
 
+
+def _lowest(name: str, part: str, policy: str) -> pl.Expr:
+    value, base = pl.col(f"{name}_{part}"), pl.col(f"{name}_base_{part}")
+    if policy == "lowest_confirmed":
+        before = pl.coalesce(value.forward_fill().shift(1).over("gid"), base)
+        value = pl.when(value.is_not_null()).then(pl.max_horizontal(value, before))
+    lowest = value.cum_min().forward_fill().shift(1).over("gid")
+    return pl.min_horizontal(lowest, base).alias(f"{name}_nadir_{part}")

@@ -35,7 +35,9 @@ def seen(lesions: pl.DataFrame) -> pl.DataFrame:
         for c in ("longest_mm", "perpendicular_mm")
     ]
     return (
-        lesions.with_columns(*size, finding=finding, day=pl.col("date"), irradiated=pl.col("irradiated").fill_null(False))
+        lesions.with_columns(
+            *size, finding=finding, day=pl.col("date"), irradiated=pl.col("irradiated").fill_null(False)
+        )
         .with_columns(product=pl.col("longest_mm") * pl.col("perpendicular_mm"))
         .sort("pid", "lesion_id", "day", "row")
         .unique(["pid", "lesion_id", "day"], keep="last", maintain_order=True)
@@ -48,7 +50,9 @@ def baseline_lesions(images: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         pl.col("day") <= pl.col("index_day")
     )
     timely = pl.col("day") < pl.col("cut_day")
-    before = before.sort("gid", "lesion_id", timely, "day").unique(["gid", "lesion_id"], keep="last", maintain_order=True)
+    before = before.sort("gid", "lesion_id", timely, "day").unique(
+        ["gid", "lesion_id"], keep="last", maintain_order=True
+    )
     present = before.filter((pl.col("product") > 0).fill_null(pl.col("finding").is_in(["measured", "new"])))
     soft = pl.col("site").fill_null("unknown") != "bone"
     return present.with_columns(soft=soft, target=soft & ~pl.col("irradiated") & pl.col("product").is_not_null())
@@ -99,7 +103,9 @@ def _remaining(sheet: pl.DataFrame, images: pl.DataFrame, baseline: pl.DataFrame
     wanted = sheet.select("_row", "gid", "pid", "index_day", "kind", at=pl.coalesce("imaging_day", "opened")).join(
         baseline.filter("soft").select("gid", "lesion_id", "target"), on="gid"
     )
-    later = images.select("pid", "lesion_id", pl.col("day").cast(pl.Int64).alias("seen_day"), "product").sort("seen_day")
+    later = images.select("pid", "lesion_id", pl.col("day").cast(pl.Int64).alias("seen_day"), "product").sort(
+        "seen_day"
+    )
     found = wanted.sort("at").join_asof(
         later.with_columns(pl.col("pid").cast(wanted.schema["pid"])),
         left_on="at", right_on="seen_day", by=["pid", "lesion_id"], strategy="backward",
@@ -118,7 +124,11 @@ def _judged(
     sheet: pl.DataFrame, images: pl.DataFrame, baseline: pl.DataFrame, criteria: Criteria, settings: Settings
 ) -> pl.DataFrame:
     """Is there progression on this imaging day? One row a line and imaging day."""
-    days = sheet.filter(pl.col("imaging_day").is_not_null()).select("gid", "pid", "index_day", "kind", "imaging_day").unique()
+    days = (
+        sheet.filter(pl.col("imaging_day").is_not_null())
+        .select("gid", "pid", "index_day", "kind", "imaging_day")
+        .unique()
+    )
     now = days.join(
         images.with_columns(pl.col("day").cast(pl.Int64)), left_on=["pid", "imaging_day"], right_on=["pid", "day"]
     )
@@ -194,7 +204,11 @@ def _grown(now: pl.DataFrame, criteria: Criteria) -> pl.DataFrame:
     reported_new = pl.col("finding") == "new"
     back = (pl.col("last_longest") == 0) & (longest > 0)
     first_seen = measured & ~pl.col("had")
-    longest_grown = pl.when(pl.col("had") & measured & nadir.is_not_null()).then(by_half & (large_before | large_now)).otherwise(False)
+    longest_grown = (
+        pl.when(pl.col("had") & measured & nadir.is_not_null())
+        .then(by_half & (large_before | large_now))
+        .otherwise(False)
+    )
     # Without any imaging before, nobody can say whether a first-seen lesion is new.
     new = reported_new | (first_seen & pl.col("imaged_before")) | (measured & back.fill_null(False))
     unproven = first_seen & ~reported_new & ~pl.col("imaged_before")

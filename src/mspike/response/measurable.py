@@ -87,4 +87,3 @@ def measurable_disease(lines: pl.DataFrame, criteria: Criteria, settings: Settin
 def _documented(measurable: pl.Expr) -> pl.Expr:
     """A parameter is followed only if a baseline value shows that it can be: docs/decisions/003."""
     return measurable.eq_missing(True)
-

@@ -13,6 +13,10 @@ NGF_EVENTS_FOR_DETECTION = 20  # limit of detection = 20 events of the total (Eu
 PAIRING_DAYS = 91  # CR at any time before, or within three months of the sample
 IMAGING_DAYS = 91
 YEAR_DAYS = 365
+COURSE = {
+    "mrd_negative_day": pl.Int32, "loss_day": pl.Int32, "sustained_mrd_days": pl.Int32, "mrd_negative_cr": pl.Boolean,
+    "imaging_mrd_negative": pl.Boolean, "sustained_mrd_negative": pl.Boolean,
+}  # fmt: skip
 MEDIASTINUM = 2  # Deauville 2: uptake not above the mediastinal blood pool
 
 
@@ -61,6 +65,8 @@ def mrd_course(
 
     Within each line samples count from its index day until the next line starts.
     """
+    if status.is_empty():
+        return lines.select("gid", *(pl.lit(None, dtype).alias(name) for name, dtype in COURSE.items()))
     samples = (
         lines.select("gid", "pid", "index_day", "next_day")
         .join(status.filter(pl.col("threshold") == threshold), on="pid")
@@ -81,7 +87,9 @@ def mrd_course(
         .agg(sustained_mrd_days=pl.col("longest").max())
     )
     summed = samples.group_by("gid").agg(
-        mrd_negative_day=pl.col("first_negative").first(), loss_day=pl.col("day").filter(lost).min(), tested=pl.len() > 0
+        mrd_negative_day=pl.col("first_negative").first(),
+        loss_day=pl.col("day").filter(lost).min(),
+        tested=pl.len() > 0,
     )
     deep = _in_complete_response(samples.filter(negative), sheet)
     quiet = _by_imaging(samples.filter(negative), lesions)
@@ -109,7 +117,12 @@ def _in_complete_response(negatives: pl.DataFrame, sheet: pl.DataFrame) -> pl.Da
     """CR or sCR documented at any time before the sample, or within three months of it."""
     complete = sheet.filter(pl.col("confirmed").is_in(["CR", "sCR"])).select("gid", cr_day="day")
     paired = negatives.select("gid", "day").join(complete, on="gid")
-    return paired.filter(pl.col("cr_day") <= pl.col("day") + PAIRING_DAYS).select("gid").unique().with_columns(deep=pl.lit(True))
+    return (
+        paired.filter(pl.col("cr_day") <= pl.col("day") + PAIRING_DAYS)
+        .select("gid")
+        .unique()
+        .with_columns(deep=pl.lit(True))
+    )
 
 
 def _by_imaging(negatives: pl.DataFrame, lesions: pl.DataFrame) -> pl.DataFrame:
@@ -118,10 +131,10 @@ def _by_imaging(negatives: pl.DataFrame, lesions: pl.DataFrame) -> pl.DataFrame:
     score = pl.when(pl.col("finding") == "resolved").then(1).otherwise("deauville")
     scans = scored.group_by("pid", "date").agg(worst=score.max()).rename({"date": "scan"})
     paired = negatives.select("gid", "pid", "day", "index_day").join(scans, on="pid")
-    paired = paired.filter(((pl.col("scan") - pl.col("day")).abs() <= IMAGING_DAYS) & (pl.col("scan") > pl.col("index_day")))
+    paired = paired.filter(
+        ((pl.col("scan") - pl.col("day")).abs() <= IMAGING_DAYS) & (pl.col("scan") > pl.col("index_day"))
+    )
     quiet = paired.filter(pl.col("worst") <= MEDIASTINUM).group_by("gid").agg(
         quiet_days=pl.min_horizontal(pl.col("day").max() - pl.col("day").min(), pl.col("scan").max() - pl.col("scan").min())
     )  # fmt: skip
-    return (
-        paired.group_by("gid").agg(quiet=(pl.col("worst") <= MEDIASTINUM).any()).join(quiet, on="gid", how="left")
-    )
+    return paired.group_by("gid").agg(quiet=(pl.col("worst") <= MEDIASTINUM).any()).join(quiet, on="gid", how="left")

@@ -68,7 +68,8 @@ def _rounds(rows: pl.DataFrame) -> np.ndarray | None:
     if not repeated.any():
         return None
     # A whole specimen moves to the later round, so that one serum sample is not split over two visits.
-    rank = pl.col("specimen_id").fill_null("").rank("dense").over(key)
+    specimen = pl.col("specimen_id").fill_null("").rank("dense").cast(pl.Int64)
+    rank = specimen.rank("dense").over(key).cast(pl.Int64)
     return (
         rows.select(round=(rank - 1).max().over("pid", "day", pl.col("specimen_id").fill_null("")))["round"]
         .to_numpy()
@@ -112,7 +113,7 @@ def _following(group: np.ndarray, analyte: np.ndarray, g_when: np.ndarray, n: in
     """
     index = np.arange(n)
     repeat = np.full(n, n)
-    for code in np.unique(analyte):
+    for code in np.flatnonzero(np.bincount(analyte)):
         has = np.zeros(n, dtype=bool)
         has[group[analyte == code]] = True
         # next group with this analyte, strictly after each group
@@ -154,15 +155,25 @@ def attach(days: pl.DataFrame, visits: pl.DataFrame, *, name: str, after_last: i
 
     Returns visits with the column `name` (the day attached, null where none), own visits added.
     """
+    if days.is_empty():
+        return visits.with_columns(pl.lit(None, pl.Int64).alias(name))
     visits = visits.sort("opened", "visit")
     days = days.sort("day")
     # The table an asof join is made on must be sorted by its key alone.
-    backward = days.join_asof(visits, left_on="day", right_on="opened", by="stretch", strategy="backward", check_sortedness=False)
+    backward = days.join_asof(
+        visits, left_on="day", right_on="opened", by="stretch", strategy="backward", check_sortedness=False
+    )
     limit = pl.col("opened") + VISIT_DAYS if after_last is None else pl.col("last") + after_last
     fits = (pl.col("day") <= limit).fill_null(False)
     backward = backward.select("pid", "stretch", "day", before=pl.when(fits).then(pl.col("visit")))
     forward = days.join_asof(
-        visits, left_on="day", right_on="opened", by="stretch", strategy="forward", tolerance=VISIT_DAYS, check_sortedness=False
+        visits,
+        left_on="day",
+        right_on="opened",
+        by="stretch",
+        strategy="forward",
+        tolerance=VISIT_DAYS,
+        check_sortedness=False,
     ).select("stretch", "day", behind="visit")
     matched = backward.join(forward, on=["stretch", "day"]).with_columns(visit=pl.coalesce("before", "behind"))
     # One marrow and one imaging day a visit: a second one is an assessment of its own.

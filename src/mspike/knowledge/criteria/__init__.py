@@ -123,7 +123,9 @@ def _rule(rule: str, body: dict[str, Any], sources: dict[str, Any], path: Path) 
         if not body.get(needed):
             raise KnowledgeError(f"{path.name}, {rule}: no {needed}. Every rule names its source, place and check.")
     if body["source"] not in sources:
-        raise KnowledgeError(f"{path.name}, {rule}: source {body['source']!r} is not in bibliography.yaml. Add it there.")
+        raise KnowledgeError(
+            f"{path.name}, {rule}: source {body['source']!r} is not in bibliography.yaml. Add it there."
+        )
     if body["checked"] not in CHECKED:
         raise KnowledgeError(f"{path.name}, {rule}: checked {body['checked']!r}; expected one of {', '.join(CHECKED)}.")
     values = {name: _value(f"{path.name}, {rule}.{name}", v) for name, v in body.get("values", {}).items()}
