@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -11,12 +11,13 @@ from mspike.record.record import Record
 from mspike.response.baseline import baselines, cut_days
 from mspike.response.category import CATEGORY, with_categories
 from mspike.response.confirmation import with_confirmation
-from mspike.response.flags import with_flags, with_relapse_from_cr, with_suppression, with_visit_facts
+from mspike.response.flags import with_flags, with_relapses, with_suppression, with_visit_facts
 from mspike.response.flowsheet import flowsheet, usable_rows, visit_table
 from mspike.response.lesions import baseline_lesions, lesion_baselines, seen, with_lesions
 from mspike.response.marrow import with_carried_marrow
 from mspike.response.measurable import measurable_disease
-from mspike.response.progression import limbs
+from mspike.response.mrd import mrd_status
+from mspike.response.progression import limbs, with_other_policy
 from mspike.response.settings import Settings
 
 
@@ -44,6 +45,7 @@ def judge(record: Record, lines: pl.DataFrame, criteria: Criteria, settings: Set
     sheet = flowsheet(visits, lines, criteria, settings)
     sheet = with_lesions(sheet, images, baseline_lesions(images, lines), criteria, settings)
     sheet = sheet.with_columns(limbs(criteria, settings))
+    sheet = with_other_policy(sheet, criteria, settings.nadir)
     # Before the first response day nothing is judged, save progression seen on imaging.
     sheet = sheet.filter(~pl.col("early") | pl.col("pd_lesion").fill_null(False))
     sheet = with_carried_marrow(sheet)
@@ -55,7 +57,7 @@ def judge(record: Record, lines: pl.DataFrame, criteria: Criteria, settings: Set
     sheet = with_flags(sheet, criteria, settings)
     sheet = _with_assigned(sheet, record, lines, settings)
     sheet = with_confirmation(sheet, criteria, settings)
-    sheet = with_relapse_from_cr(sheet, criteria)
+    sheet = with_relapses(sheet, mrd_status(record.mrd), criteria)
     return Judged(_with_best(sheet), lines)
 
 
@@ -67,11 +69,28 @@ def _with_baseline(
     criteria: Criteria,
     settings: Settings,
 ) -> pl.DataFrame:
-    randomised = record.events.filter(pl.col("event").str.to_lowercase() == "randomisation").select("pid", day="date")
-    lines = cut_days(lines, randomised, settings)
     facts = record.patients.select("pid", "patient_id", "heavy_chain", "light_chain", "death_day", "death_cause")
     lines = lines.join(facts, on="pid", how="left", maintain_order="left")
     lines = lines.with_columns(is_qiga=(pl.col("heavy_chain") == "IgA").fill_null(False) & settings.qiga_index)
+    measured = _measured(record, rows, images, lines, criteria, settings)
+    bridged = lines.filter(pl.col("bridging_day").is_not_null() & (pl.col("kind") == "car_t"))
+    if bridged.is_empty() or settings.baseline != "pre_ld":
+        return measured.with_columns(measurability_differs=pl.lit(False))
+    # Effective bridging may hide what was measurable before it: both readings are reported (rules.md 1.3).
+    before = replace(settings, baseline="relapse_before_bridging")
+    by = ("by_serum", "by_urine", "by_dflc", "by_marrow", "by_lesion")
+    other = _measured(record, rows, images, bridged, criteria, before).select("gid", *(pl.col(c).alias(f"_{c}") for c in by))
+    measured = measured.join(other, on="gid", how="left", maintain_order="left")
+    differs = pl.any_horizontal(pl.col(c) != pl.col(f"_{c}") for c in by).fill_null(False)  # not bridged
+    return measured.with_columns(measurability_differs=differs).drop(f"_{c}" for c in by)
+
+
+def _measured(
+    record: Record, rows: pl.DataFrame, images: pl.DataFrame, lines: pl.DataFrame, criteria: Criteria, settings: Settings
+) -> pl.DataFrame:
+    """The lines with their baseline values and what is measurable at baseline."""
+    randomised = record.events.filter(pl.col("event").str.to_lowercase() == "randomisation").select("pid", day="date")
+    lines = cut_days(lines, randomised, settings)
     lines = lines.join(baselines(rows, lines, settings), on="gid", how="left", maintain_order="left")
     if settings.qiga_index:
         lines = lines.with_columns(

@@ -32,7 +32,7 @@ FLAGS = (
     "urine_unobtainable", "pd_possible_blq", "response_possible_blq", "pd_not_excluded", "nadir_policies_differ",
     "threshold_response", "renal_ratio", "flc_suppressed", "reflex_needed", "oligoclonal_reconstitution", "other_band",
     "ife_contradicts_spike", "marrow_precedes_ife", "light_chain_escape", "lesion_review", "flare_suspected",
-    "new_uptake", "relapse_from_cr", "clinical_relapse", "clinical_relapse_suspected", "biochemical_relapse", "not_pd",
+    "new_uptake", "relapse_from_cr", "relapse_from_mrd_negative", "clinical_relapse", "clinical_relapse_suspected", "biochemical_relapse", "not_pd",
 )  # fmt: skip
 
 
@@ -93,7 +93,6 @@ def with_flags(sheet: pl.DataFrame, criteria: Criteria, settings: Settings) -> p
         "flare_suspected": pl.col("lesion_pd") & (pl.col("kind") == "car_t") & (pl.col("imaging_day") - pl.col("index_day") <= FLARE_DAYS),
         "ife_contradicts_spike": pl.col("contradiction"),
         "pd_not_excluded": pl.col("lab_missing") & (pl.col("raw") == "NE"),
-        "nadir_policies_differ": pl.lit(False),
     }  # fmt: skip
     # A flag that cannot be judged is not raised: it asserts nothing about the patient.
     return sheet.with_columns(expression.fill_null(False).alias(name) for name, expression in flags.items())
@@ -195,8 +194,11 @@ def _marrow_precedes(settings: Settings) -> pl.Expr:
     return pl.col("cr") & (first_negative - pl.col("cr_marrow_day") > settings.marrow_lookback_days)
 
 
-def with_relapse_from_cr(sheet: pl.DataFrame, criteria: Criteria) -> pl.DataFrame:
-    """Adds `relapse_from_cr`: after a confirmed CR the clone is seen again. For disease-free survival, not PD."""
+def with_relapses(sheet: pl.DataFrame, status: pl.DataFrame, criteria: Criteria) -> pl.DataFrame:
+    """Adds `relapse_from_cr` and `relapse_from_mrd_negative`: the clone is seen again after CR, or after negative MRD.
+
+    For disease-free survival, not PD (rules.md 1.9).
+    """
     complete = pl.col("confirmed").is_in(["CR", "sCR"])
     been = complete.cast(pl.Int8).cum_max().shift(1).over("gid").fill_null(0) == 1
     seen_again = pl.any_horizontal(
@@ -207,4 +209,16 @@ def with_relapse_from_cr(sheet: pl.DataFrame, criteria: Criteria) -> pl.DataFram
         at_least(amount("marrow_plasma_cells"), criteria.value("imwg.relapse.from_cr", "marrow")),
         pl.col("raw") == "PD",
     )
-    return sheet.with_columns(relapse_from_cr=(been & seen_again).fill_null(False))
+    sheet = sheet.with_columns(_again=seen_again, relapse_from_cr=(been & seen_again).fill_null(False))
+    negatives = status.filter((pl.col("threshold") == "1e-5") & (pl.col("status") == "negative"))
+    if negatives.is_empty():
+        return sheet.with_columns(relapse_from_mrd_negative=pl.lit(False)).drop("_again")
+    # The last negative sample before the visit, on this line of therapy.
+    samples = negatives.select("pid", negative_day=pl.col("day").cast(pl.Int64)).sort("negative_day")
+    visits = sheet.with_row_index("_row").select("_row", "pid", "day", "index_day").sort("day")
+    last = visits.join_asof(
+        samples, left_on="day", right_on="negative_day", by="pid", strategy="backward", allow_exact_matches=False,
+        check_sortedness=False,
+    ).sort("_row")  # fmt: skip
+    tested = (last["negative_day"] > last["index_day"]).fill_null(False)
+    return sheet.with_columns(relapse_from_mrd_negative=(tested & pl.col("_again")).fill_null(False)).drop("_again")

@@ -287,7 +287,10 @@ def with_nadirs(sheet: pl.DataFrame, policy: str) -> pl.DataFrame:
     lowest_observed: the lowest value. lowest_confirmed: the lowest level held at two consecutive measurements.
     """
     measured = [name for name in NADIRS if sheet[f"{name}_lo"].null_count() < sheet.height]
-    lowest = [_lowest(name, part, policy) for name in measured for part in ("lo", "hi")]
+    if policy == "lowest_confirmed":
+        sheet = sheet.with_columns(_held(name, part) for name in measured for part in ("lo", "hi"))
+    prefix = "_held_" if policy == "lowest_confirmed" else ""
+    lowest = [_lowest(name, part, prefix) for name in measured for part in ("lo", "hi")]
     # A parameter that nobody measured after baseline keeps its baseline as nadir.
     base = [
         pl.col(f"{name}_base_{part}").alias(f"{name}_nadir_{part}")
@@ -295,13 +298,16 @@ def with_nadirs(sheet: pl.DataFrame, policy: str) -> pl.DataFrame:
         if name not in measured
         for part in ("lo", "hi")
     ]
-    return sheet.with_columns(*lowest, *base)
+    return sheet.with_columns(*lowest, *base).select(pl.exclude("^_held_.*$"))
 
 
-def _lowest(name: str, part: str, policy: str) -> pl.Expr:
+def _held(name: str, part: str) -> pl.Expr:
+    """The level held at two consecutive measurements: the higher of this one and the one before."""
     value, base = pl.col(f"{name}_{part}"), pl.col(f"{name}_base_{part}")
-    if policy == "lowest_confirmed":
-        before = pl.coalesce(value.forward_fill().shift(1).over("gid"), base)
-        value = pl.when(value.is_not_null()).then(pl.max_horizontal(value, before))
-    lowest = value.cum_min().forward_fill().shift(1).over("gid")
-    return pl.min_horizontal(lowest, base).alias(f"{name}_nadir_{part}")
+    before = pl.coalesce(value.forward_fill().shift(1).over("gid"), base)
+    return pl.when(value.is_not_null()).then(pl.max_horizontal(value, before)).alias(f"_held_{name}_{part}")
+
+
+def _lowest(name: str, part: str, prefix: str) -> pl.Expr:
+    lowest = pl.col(f"{prefix}{name}_{part}").cum_min().forward_fill().shift(1).over("gid")
+    return pl.min_horizontal(lowest, f"{name}_base_{part}").alias(f"{name}_nadir_{part}")

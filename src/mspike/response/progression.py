@@ -11,6 +11,7 @@ import polars as pl
 
 from mspike.knowledge.criteria import Criteria
 from mspike.response.compare import Amount, amount, at_least, grown, more_than, risen, risen_above
+from mspike.response.flowsheet import with_nadirs
 from mspike.response.rules import rule
 from mspike.response.settings import Settings
 
@@ -152,6 +153,26 @@ def limbs(criteria: Criteria, settings: Settings) -> Iterator[pl.Expr]:
     }
     for name, ask in asked.items():
         yield ask(criteria, settings).alias(f"pd_{name}")
+
+
+def with_other_policy(sheet: pl.DataFrame, criteria: Criteria, policy: str) -> pl.DataFrame:
+    """Adds `nadir_policies_differ`: would the other reading of "nadir" have judged a limb of this visit otherwise?
+
+    The lowest value held twice is never below the lowest observed one, so that under lowest_observed only lines with a
+    progression can differ.
+    """
+    limbs_by_nadir = {"serum_m": serum_m_limb, "qiga": qiga_limb, "urine_m": urine_m_limb, "dflc": dflc_limb}
+    other = "lowest_confirmed" if policy == "lowest_observed" else "lowest_observed"
+    sheet = sheet.with_row_index("_row")
+    doubtful = sheet
+    if policy == "lowest_observed":
+        progressed = pl.any_horizontal(f"pd_{limb}" for limb in limbs_by_nadir)
+        doubtful = sheet.filter(pl.col("gid").is_in(sheet.filter(progressed)["gid"].unique().implode()))
+    doubtful = with_nadirs(doubtful, other)
+    differs = pl.any_horizontal(ask(criteria).ne_missing(pl.col(f"pd_{limb}")) for limb, ask in limbs_by_nadir.items())
+    hit = doubtful.filter(differs).select("_row", nadir_policies_differ=pl.lit(True))
+    joined = sheet.join(hit, on="_row", how="left", maintain_order="left").drop("_row")
+    return joined.with_columns(pl.col("nadir_policies_differ").fill_null(False))  # not in question
 
 
 def confirming_limbs(criteria: Criteria) -> dict[str, pl.Expr]:

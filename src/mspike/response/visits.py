@@ -68,13 +68,9 @@ def _rounds(rows: pl.DataFrame) -> np.ndarray | None:
     if not repeated.any():
         return None
     # A whole specimen moves to the later round, so that one serum sample is not split over two visits.
-    specimen = pl.col("specimen_id").fill_null("").rank("dense").cast(pl.Int64)
-    rank = specimen.rank("dense").over(key).cast(pl.Int64)
-    return (
-        rows.select(round=(rank - 1).max().over("pid", "day", pl.col("specimen_id").fill_null("")))["round"]
-        .to_numpy()
-        .astype(np.int64)
-    )
+    named = rows.select(*key, specimen=pl.col("specimen_id").fill_null(""))
+    ranked = named.with_columns(round=pl.col("specimen").rank("dense").over(key).cast(pl.Int64) - 1)
+    return ranked.select(pl.col("round").max().over("pid", "day", "specimen")).to_series().to_numpy()
 
 
 def _groups(when: np.ndarray, round_: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
