@@ -111,7 +111,8 @@ def courses_table(courses: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     nothing = pl.lit([], pl.List(pl.String))
     # The pattern describes the failure; a patient who did not progress has none.
     failed = pl.col("failure_type").is_in(["primary_refractory", "early_relapse", "late_relapse"])
-    escape = pl.when(pl.col("escape").fill_null(False)).then(pl.lit(["light_chain_escape"])).otherwise(nothing)
+    by_clone = pl.any_horizontal(pl.col("limbs").list.contains(limb) for limb in ("serum_m", "qiga", "urine_m"))
+    escape = pl.when(pl.col("escape").fill_null(False) & ~by_clone.fill_null(False)).then(pl.lit(["light_chain_escape"])).otherwise(nothing)
     pattern = pl.col("sites_pattern").fill_null(nothing).list.concat(escape)
     confirmed = pl.col("shown_confirmed").fill_null(False)
 

@@ -86,7 +86,7 @@ def _wide(chosen: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
             pl.col("day").alias(f"{parameter}_base_day"),
         )
         wide = wide.join(one, on="gid", how="left", maintain_order="left")
-    used = pl.col("analyte").is_in(["serum_m", "urine_m_24h", "kappa_flc", "lambda_flc", "marrow_plasma_cells"])
+    used = pl.col("analyte").is_in(["serum_m", "urine_m_24h", "kappa_flc", "lambda_flc"])
     flags = chosen.filter(used).group_by("gid").agg(
         baseline_old=(pl.col("choice") == 1).any(), after_LD=(pl.col("choice") == 2).any()
     )  # fmt: skip

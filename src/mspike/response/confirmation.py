@@ -88,7 +88,10 @@ def _with_progression(judged: pl.DataFrame, criteria: Criteria, settings: Settin
         confirmed = confirmed | (pl.sum_horizontal(pl.col(f"pd_{limb}") for limb in BIOCHEMICAL) >= 2)
     if settings.death_confirms:
         confirmed = confirmed | _by_death()
-    return judged.with_columns(pd_confirmed=(pl.col("raw") == "PD") & confirmed.fill_null(False))
+    judged = judged.with_columns(pd_confirmed=(pl.col("raw") == "PD") & confirmed.fill_null(False))
+    # Once progression is established, a later visit that still meets it needs no second look of its own.
+    established = pl.col("pd_confirmed").cum_max().over("gid")
+    return judged.with_columns(pd_confirmed=(pl.col("raw") == "PD") & established)
 
 
 def _by_death() -> pl.Expr:

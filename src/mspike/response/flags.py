@@ -168,7 +168,8 @@ def _relapse(criteria: Criteria) -> dict[str, pl.Expr]:
     near = pl.col("opened") - _previous(pl.col("opened")) <= int(criteria.value("imwg.relapse.biochemical", "within"))
     twice = risen_far.fill_null(False) & _previous(risen_far.fill_null(False))
     return {
-        "light_chain_escape": by_ig & escape,
+        # A rise of the whole clone is progression; escape is the light chain rising alone.
+        "light_chain_escape": by_ig & escape & ~pl.any_horizontal("pd_serum_m", "pd_qiga", "pd_urine_m").fill_null(False),
         "clinical_relapse": clinical,
         "clinical_relapse_suspected": pl.any_horizontal(open_) & ~clinical,
         "biochemical_relapse": twice | (start & near),
