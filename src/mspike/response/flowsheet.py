@@ -18,6 +18,7 @@ FOLLOWED = (*LABORATORY, "iga")
 COMPANIONS = ("calcium", "albumin", "haemoglobin", "creatinine")
 NADIRS = ("serum_m", "urine_m_24h", "dflc", "marrow_plasma_cells", "circulating_plasma_cells")
 UNUSED = ("agent", "implied", "begun_day", "apheresis_day", "bridging_day", "ld_day", "baseline_old", "after_LD")
+NOTHING = 2**62  # above every amount: "no value yet" on the way through the arrays
 METHOD_BOUND = ("serum_m", "urine_m_24h", "kappa_flc", "lambda_flc")
 
 
@@ -282,32 +283,53 @@ def _with_urine_carried(sheet: pl.DataFrame, settings: Settings) -> pl.DataFrame
 
 
 def with_nadirs(sheet: pl.DataFrame, policy: str) -> pl.DataFrame:
-    """Adds `<parameter>_nadir_lo/_hi`: the lowest value from baseline to the visit before.
+    """Adds `<parameter>_nadir_lo/_hi`: the lowest value from baseline to the visit before. Rows lie by gid.
 
     lowest_observed: the lowest value. lowest_confirmed: the lowest level held at two consecutive measurements.
     """
-    measured = [name for name in NADIRS if sheet[f"{name}_lo"].null_count() < sheet.height]
-    if policy == "lowest_confirmed":
-        sheet = sheet.with_columns(_held(name, part) for name in measured for part in ("lo", "hi"))
-    prefix = "_held_" if policy == "lowest_confirmed" else ""
-    lowest = [_lowest(name, part, prefix) for name in measured for part in ("lo", "hi")]
+    parts = [f"{name}_{part}" for name in NADIRS for part in ("lo", "hi")]
     # A parameter that nobody measured after baseline keeps its baseline as nadir.
-    base = [
-        pl.col(f"{name}_base_{part}").alias(f"{name}_nadir_{part}")
-        for name in NADIRS
-        if name not in measured
-        for part in ("lo", "hi")
+    measured = [c for c in parts if sheet[c].null_count() < sheet.height]
+    held = sheet.select(_held(c) if policy == "lowest_confirmed" else pl.col(c) for c in measured)
+    lows = _lowest_before(held, sheet["gid"].to_numpy())
+    lowest = pl.DataFrame({c: lows[:, k] for k, c in enumerate(measured)}, schema=dict.fromkeys(measured, pl.Int64))
+    lowest = lowest.select(pl.when(pl.col(c) < NOTHING).then(pl.col(c)).alias(f"_{c}") for c in measured)
+    nadirs = [
+        (pl.min_horizontal(f"_{c}", _base(c)) if c in measured else pl.col(_base(c))).alias(_base(c).replace("_base_", "_nadir_"))
+        for c in parts
     ]
-    return sheet.with_columns(*lowest, *base).select(pl.exclude("^_held_.*$"))
+    return sheet.hstack(lowest).with_columns(nadirs).drop(lowest.columns)
 
 
-def _held(name: str, part: str) -> pl.Expr:
+def _base(column: str) -> str:
+    name, part = column.rsplit("_", 1)
+    return f"{name}_base_{part}"
+
+
+def _held(column: str) -> pl.Expr:
     """The level held at two consecutive measurements: the higher of this one and the one before."""
-    value, base = pl.col(f"{name}_{part}"), pl.col(f"{name}_base_{part}")
-    before = pl.coalesce(value.forward_fill().shift(1).over("gid"), base)
-    return pl.when(value.is_not_null()).then(pl.max_horizontal(value, before)).alias(f"_held_{name}_{part}")
+    value = pl.col(column)
+    before = pl.coalesce(value.forward_fill().shift(1).over("gid"), _base(column))
+    return pl.when(value.is_not_null()).then(pl.max_horizontal(value, before)).alias(column)
 
 
-def _lowest(name: str, part: str, prefix: str) -> pl.Expr:
-    lowest = pl.col(f"{prefix}{name}_{part}").cum_min().forward_fill().shift(1).over("gid")
-    return pl.min_horizontal(lowest, f"{name}_base_{part}").alias(f"{name}_nadir_{part}")
+def _lowest_before(values: pl.DataFrame, gid: np.ndarray) -> np.ndarray:
+    """The lowest value among the earlier rows of the same gid, NOTHING where there is none.
+
+    All lines advance visit by visit at once: as many rounds as the longest line has visits, each a few array steps.
+    """
+    held = values.fill_null(NOTHING).to_numpy().astype(np.int64, copy=False).reshape(len(gid), values.width)
+    lowest = np.full_like(held, NOTHING)
+    if not len(gid):
+        return lowest
+    start = np.flatnonzero(np.append(True, gid[1:] != gid[:-1]))
+    length = np.diff(np.append(start, len(gid)))
+    order = np.argsort(-length, kind="stable")
+    start, length = start[order], length[order]
+    low = np.full((len(start), values.width), NOTHING)
+    for k in range(int(length[0])):
+        active = int(np.searchsorted(-length, -k, side="left"))
+        rows = start[:active] + k
+        lowest[rows] = low[:active]
+        low[:active] = np.minimum(low[:active], held[rows])
+    return lowest

@@ -11,7 +11,7 @@ import polars as pl
 
 from mspike.knowledge.criteria import Criteria
 from mspike.response.compare import Amount, amount, at_least, grown, more_than, risen, risen_above
-from mspike.response.flowsheet import with_nadirs
+from mspike.response.flowsheet import NADIRS, with_nadirs
 from mspike.response.rules import rule
 from mspike.response.settings import Settings
 
@@ -164,10 +164,13 @@ def with_other_policy(sheet: pl.DataFrame, criteria: Criteria, policy: str) -> p
     limbs_by_nadir = {"serum_m": serum_m_limb, "qiga": qiga_limb, "urine_m": urine_m_limb, "dflc": dflc_limb}
     other = "lowest_confirmed" if policy == "lowest_observed" else "lowest_observed"
     sheet = sheet.with_row_index("_row")
-    doubtful = sheet
+    parts = ("lo", "hi", "base_lo", "base_hi")
+    values = [f"{name}_{part}" for name in NADIRS for part in parts]
+    doubtful = sheet.select("_row", "gid", "is_qiga", "by_serum", "by_urine", *values, *(f"pd_{limb}" for limb in limbs_by_nadir))
     if policy == "lowest_observed":
         progressed = pl.any_horizontal(f"pd_{limb}" for limb in limbs_by_nadir)
-        doubtful = sheet.filter(pl.col("gid").is_in(sheet.filter(progressed)["gid"].unique().implode()))
+        lines = doubtful.filter(progressed)["gid"].unique()
+        doubtful = doubtful.filter(pl.col("gid").is_in(lines.implode()))
     doubtful = with_nadirs(doubtful, other)
     differs = pl.any_horizontal(ask(criteria).ne_missing(pl.col(f"pd_{limb}")) for limb, ask in limbs_by_nadir.items())
     hit = doubtful.filter(differs).select("_row", nadir_policies_differ=pl.lit(True))

@@ -1,0 +1,94 @@
+"""How mspike prints: tables of at most 100 columns, the marks of the categories, JSON, and progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+WIDTH = 100
+PATIENCE_SECONDS = 2.0  # shorter work shows no progress bar
+MARKS = {"sCR": "★", "CR": "●", "VGPR": "◆", "PR": "■", "MR": "▲", "SD": "▬", "PD": "✖", "NE": "○"}
+
+Progress = Callable[[int, int], None]
+
+
+def console(*, stderr: bool = False) -> Console:
+    """The terminal, at most 100 columns wide; colour only where a person looks at it. Text is never markup."""
+    plain = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    plain.width = min(plain.width, WIDTH) if plain.is_terminal else WIDTH
+    return plain
+
+
+def say(*lines: str) -> None:
+    """Prints lines, wrapped at 100 columns; the indent of a line is kept for what follows of it."""
+    for line in lines:
+        print(wrapped(line))
+
+
+def wrapped(line: str, *, hang: int = 0) -> str:
+    """One line of text, wrapped; further lines are indented as the first and by `hang` more."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.fill(
+        line.strip(), WIDTH, initial_indent=indent, subsequent_indent=indent + " " * hang,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def say_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
+    """Prints a table as a statistician would: a rule under the head, figures to the right, nothing else drawn."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in header:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console().print(table)
+
+
+def say_json(told: Any) -> None:
+    print(json.dumps(told, indent=2, ensure_ascii=False, default=str))
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """1 patient, 2 patients."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def marked(category: str | None) -> str:
+    """A category behind its mark, so that colour is never alone."""
+    return f"{MARKS[category]} {category}" if category in MARKS else category or ""
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Progress | None]:
+    """A bar on stderr with rate and remaining time, for people only and only where the work takes long."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    bar = Bar(*columns, TimeRemainingColumn(), console=console(stderr=True), transient=True)
+    task = bar.add_task(what, total=None, rate="")
+    start = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        passed = time.monotonic() - start
+        if passed < PATIENCE_SECONDS:
+            return
+        bar.start()
+        bar.update(task, completed=done, total=total, rate=f"{done / passed:.1f}/s")
+
+    try:
+        yield tell
+    finally:
+        bar.stop()
