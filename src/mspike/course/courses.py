@@ -136,8 +136,9 @@ def _with_failure(courses: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     never = ~responded & (follow_up >= PROVISIONAL_DAYS) & pl.col("raw_best").is_in(["MR", "SD", "PD"])
     malignancy = pl.coalesce("malignancy_day", pl.when(cause == "second_malignancy").then(death))
     malignancy = pl.when(malignancy > pl.col("index_day")).then(malignancy)
-    other_death = death.is_not_null() & cause.is_in(["toxicity", "infection", "other"])
-    unknown_death = death.is_not_null() & (cause.is_null() | (cause == "unknown")) & on_this_line
+    dead = death.is_not_null() | pl.col("died_undated")
+    other_death = dead & cause.is_in(["toxicity", "infection", "other"])
+    unknown_death = dead & (cause.is_null() | (cause == "unknown")) & on_this_line.fill_null(True)
     early = settings.early_relapse_days
     kinds = [
         ("not_infused", (pl.col("kind") == "car_t") & ~pl.col("infused"), pl.col("index_day")),

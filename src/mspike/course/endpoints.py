@@ -40,10 +40,22 @@ def endpoints_of(
         "efs": _efs(),
     }
     rows = [
-        courses.select("gid", pl.lit(name).alias("endpoint"), **{part: e for part, e in parts.items()})
+        courses.select("gid", "died_undated", pl.lit(name).alias("endpoint"), **{part: e for part, e in parts.items()})
         for name, parts in asked.items()
     ]
-    return pl.concat(rows).with_columns(days=pl.col("end") - pl.col("start"))
+    return _with_undated_deaths(pl.concat(rows)).with_columns(days=pl.col("end") - pl.col("start")).drop("died_undated")
+
+
+def _with_undated_deaths(rows: pl.DataFrame) -> pl.DataFrame:
+    """A death known only by month or year is an event without a date, never a patient who is still alive."""
+    counts_death = pl.col("endpoint") != "ttp"
+    open_end = pl.col("reason").is_in(["no_event", "no_assessment", "alive"])
+    undated = pl.col("died_undated") & counts_death & open_end
+    return rows.with_columns(
+        end=pl.when(~undated).then(pl.col("end")),
+        event=undated | pl.col("event"),
+        reason=pl.when(undated).then(pl.lit("death_undated")).otherwise("reason"),
+    )
 
 
 def _with_progressions(courses: pl.DataFrame, radiotherapy: pl.DataFrame) -> pl.DataFrame:

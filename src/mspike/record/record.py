@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from mspike.record.clean import clean_table
-from mspike.record.dates import Calendar
+from mspike.record.dates import Calendar, shown_text
 from mspike.record.findings import Findings
 from mspike.record.results import clean_results
 from mspike.record.tables import PATIENTS, RESULTS, TABLES
@@ -47,7 +47,7 @@ def clean_record(raw: dict[str, pl.DataFrame], calendar: Calendar) -> Record:
             cleaned = clean_table(given, table, calendar, findings)
             tables[name] = _of_known_patients(cleaned, patients, name, findings)
         rows[name] = _count(given, tables[name])
-    _note_contradictions(patients, tables, findings)
+    _note_contradictions(patients, tables, calendar, findings)
     return Record(calendar, patients, **tables, findings=findings.frame(), rows=rows)
 
 
@@ -83,6 +83,8 @@ def _clean_patients(raw: pl.DataFrame, calendar: Calendar, findings: Findings) -
         # In a day registry a year of birth cannot be placed.
         birth_day=birth if calendar == "iso" else pl.lit(None, pl.Int32),
         death_day=pl.col("death_date"),
+        # Known to have died, the day not known: a death without a date is still a death.
+        died_undated=pl.col("death_date_partial").is_not_null(),
         contact_day=pl.col("last_contact_date"),
     )
 
@@ -98,16 +100,18 @@ def _of_known_patients(frame: pl.DataFrame, patients: pl.DataFrame, name: str, f
     return joined.filter(pl.col("pid").is_not_null())
 
 
-def _note_contradictions(patients: pl.DataFrame, tables: dict[str, pl.DataFrame], findings: Findings) -> None:
+def _note_contradictions(
+    patients: pl.DataFrame, tables: dict[str, pl.DataFrame], calendar: Calendar, findings: Findings
+) -> None:
     """Dates that cannot all be true, and patients about whom nothing is known."""
     late = patients.filter(pl.col("contact_day") > pl.col("death_day"))
     findings.add(
-        late, severity="warning", table="patients", column="last_contact_date", problem="after_death",
+        late, severity="warning", table="patients", column="last_contact_date", problem="after_death", found=shown_text(pl.col("contact_day"), calendar),
         expected="a date not after the patient's death",
     )  # fmt: skip
     early = patients.filter(pl.col("death_day") < pl.col("birth_day"))
     findings.add(
-        early, severity="warning", table="patients", column="death_date", problem="before_birth",
+        early, severity="warning", table="patients", column="death_date", problem="before_birth", found=shown_text(pl.col("death_day"), calendar),
         expected="a date after the patient's birth",
     )  # fmt: skip
     for name, column in (("treatments", "start_date"), ("lesions", "date"), ("responses", "date"), ("mrd", "date")):
@@ -116,11 +120,11 @@ def _note_contradictions(patients: pl.DataFrame, tables: dict[str, pl.DataFrame]
         dead = tables[name].join(patients.select("pid", "death_day"), on="pid")
         findings.add(
             dead.filter(pl.col(column) > pl.col("death_day")), severity="warning", table=name, column=column,
-            problem="after_death", expected="a date not after the patient's death",
+            problem="after_death", found=shown_text(pl.col(column), calendar), expected="a date not after the patient's death",
         )  # fmt: skip
     reversed_ = tables["treatments"].filter(pl.col("end_date") < pl.col("start_date"))
     findings.add(
-        reversed_, severity="warning", table="treatments", column="end_date", problem="ends_before_it_starts",
+        reversed_, severity="warning", table="treatments", column="end_date", problem="ends_before_it_starts", found=shown_text(pl.col("end_date"), calendar),
         expected="an end not before the start",
     )  # fmt: skip
     known = [t.select("pid") for t in tables.values() if t.height]

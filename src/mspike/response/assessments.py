@@ -69,7 +69,7 @@ def _with_baseline(
     criteria: Criteria,
     settings: Settings,
 ) -> pl.DataFrame:
-    facts = record.patients.select("pid", "patient_id", "heavy_chain", "light_chain", "death_day", "death_cause")
+    facts = record.patients.select("pid", "patient_id", "heavy_chain", "light_chain", "death_day", "death_cause", "died_undated")
     lines = lines.join(facts, on="pid", how="left", maintain_order="left")
     lines = lines.with_columns(is_qiga=(pl.col("heavy_chain") == "IgA").fill_null(False) & settings.qiga_index)
     measured = _measured(record, rows, images, lines, criteria, settings)

@@ -146,7 +146,8 @@ def _method_codes(rows: pl.DataFrame) -> np.ndarray | None:
 
 def method_code(method: pl.Expr) -> pl.Expr:
     """A number for a method's name, so that names can be compared in arrays: case and blanks do not matter."""
-    return (method.cast(pl.String).str.strip_chars().str.to_lowercase().hash() // 4).cast(pl.Int64)
+    code = (method.cast(pl.String).str.strip_chars().str.to_lowercase().hash() // 4).cast(pl.Int64)
+    return pl.when(method.is_not_null()).then(code)
 
 
 def _with_marrow(visits: pl.DataFrame, marrow: pl.DataFrame) -> pl.DataFrame:
