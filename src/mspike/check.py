@@ -14,7 +14,7 @@ from mspike import __version__
 from mspike.knowledge.criteria import criteria
 from mspike.read.buckets import buckets
 from mspike.read.folder import open_registry
-from mspike.record.findings import SCHEMA, SEVERITIES, counts, ordered
+from mspike.record.findings import SEVERITIES, counts, ordered
 from mspike.response.settings import settings_of
 
 # The same steps in the same order as `assess`, so that the two never tell different findings.
@@ -78,7 +78,7 @@ def _add(rows: dict[str, dict[str, int]], more: dict[str, dict[str, int]]) -> No
 def kinds_of(found: pl.DataFrame) -> list[dict[str, Any]]:
     """Findings of one kind together: errors first, then the most frequent."""
     severity = pl.col("severity").replace_strict({s: i for i, s in enumerate(SEVERITIES)}, return_dtype=pl.Int64)
-    kinds = found.cast(SCHEMA).group_by(ONE_KIND).agg(
+    kinds = found.group_by(ONE_KIND).agg(
         number=pl.len(),
         patients=pl.col("patient_id").drop_nulls().n_unique(),
         first_rows=pl.col("row").drop_nulls().head(EXAMPLES),

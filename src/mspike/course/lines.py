@@ -23,7 +23,7 @@ def lines_of(record: Record) -> pl.DataFrame:
 
     Columns: gid (row number), pid, line, kind (car_t, other), infused, index_day (infusion; apheresis where never
     infused; first dose of another line), agent, apheresis_day, bridging_day, ld_day, next_day (start of the next line),
-    infusion_day (the patient's first infusion), flags.
+    infusion_day (the patient's first infusion), day_zero.
     """
     rows = _with_implied_infusion(_therapy(record.treatments), record.patients, record.calendar)
     rows = _numbered(rows)
@@ -31,7 +31,10 @@ def lines_of(record: Record) -> pl.DataFrame:
     first = rows.filter(pl.col("role") == "infusion").group_by("pid").agg(infusion_day=pl.col("day").min())
     lines = lines.join(first, on="pid", how="left").sort("pid", "line")
     begun = pl.col("begun_day")
-    return lines.with_columns(next_day=_next(begun)).with_row_index("gid").with_columns(pl.col("gid").cast(pl.Int64))
+    # Days count from the first infusion; of who never had one, from apheresis, else from the line itself.
+    collected = pl.col("apheresis_day").min().over("pid")
+    zero = pl.coalesce("infusion_day", collected, "index_day")
+    return lines.with_columns(next_day=_next(begun), day_zero=zero).with_row_index("gid").with_columns(pl.col("gid").cast(pl.Int64))
 
 
 def _next(begun: pl.Expr) -> pl.Expr:

@@ -82,7 +82,7 @@ def assessments_table(sheet: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
         "patient_id",
         "line",
         date=shown(pl.col("day"), calendar),
-        day=(pl.col("day") - pl.col("infusion_day")).cast(pl.Int32),
+        day=(pl.col("day") - pl.col("day_zero")).cast(pl.Int32),
         response_raw=pl.col("raw"),
         response_confirmed=pl.col("confirmed"),
         best_so_far=pl.col("best_so_far"),
@@ -103,8 +103,13 @@ def courses_table(courses: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
         infusion_implied=pl.col("implied"),
         unconfirmed_pd=pl.col("unconfirmed_pd_day").is_not_null(),
     )
-    by = {"serum_m": pl.col("by_serum") & ~pl.col("is_qiga"), "qiga": pl.col("by_serum") & pl.col("is_qiga"),
-          "urine_m": pl.col("by_urine"), "dflc": pl.col("by_dflc"), "marrow": pl.col("by_marrow"), "lesion": pl.col("by_lesion")}  # fmt: skip
+    serum = {"serum_m": pl.col("by_serum") & ~pl.col("is_qiga"), "qiga": pl.col("by_serum") & pl.col("is_qiga")}
+    rest = {"urine_m": pl.col("by_urine")}
+    # Measurable is one thing, judging another: free light chains may be measurable and still not judge the line.
+    measurable = {"dflc": pl.col("flc_measurable"), "marrow": pl.col("by_marrow"), "lesion": pl.col("lesion_measurable")}
+    judging = {"dflc": pl.col("by_dflc"), "marrow": pl.col("by_marrow"), "lesion": pl.col("by_lesion")}
+    courses = gathered(courses, {**serum, **rest, **judging}, "judged_by")
+    by = {**serum, **rest, **measurable}
     courses = gathered(courses, by, "measurable_by")
     flags = {name: pl.col(name) for name in COURSE_FLAGS if name in courses.columns and name != "responded"}
     courses = gathered(courses, flags, "flags")
@@ -126,6 +131,7 @@ def courses_table(courses: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
         index_date=date("index_day"),
         index_agent="agent",
         measurable_by="measurable_by",
+        judged_by="judged_by",
         best_response=pl.col("best").fill_null("NE"),
         best_response_date=date("best_day"),
         first_response_date=date("first_response"),

@@ -28,12 +28,15 @@ def _load(frames: dict[str, pl.LazyFrame]) -> Bucket:
 
 
 def _held(name: str, frame: pl.LazyFrame) -> pl.DataFrame:
-    """Collects a table; the words of `results` repeat and are held as categories."""
+    return _with_categories(name, frame).collect()
+
+
+def _with_categories(name: str, frame: pl.LazyFrame) -> pl.LazyFrame:
+    """The words of `results` repeat: they are held as categories."""
     if name != "results":
-        return frame.collect()
+        return frame
     schema = frame.collect_schema()
-    words = [pl.col(c).cast(pl.Categorical) for c in CATEGORICAL if schema.get(c) == pl.String]
-    return frame.with_columns(words).collect()
+    return frame.with_columns(pl.col(c).cast(pl.Categorical) for c in CATEGORICAL if schema.get(c) == pl.String)
 
 
 def buckets(source: Source, room: Path) -> tuple[int, Iterator[Load]]:
@@ -45,7 +48,7 @@ def buckets(source: Source, room: Path) -> tuple[int, Iterator[Load]]:
         return len(cuts) + 1, _slices(_as_parquet(source, room), cuts)
     ids = _patient_ids(source)
     per_bucket = max(1, round(ids.len() * BUCKET_ROWS / max(1, _rows(source))))
-    n = -(-ids.len() // per_bucket)
+    n = max(1, -(-ids.len() // per_bucket))
     return n, _parts(source, room, ids, per_bucket, n)
 
 
@@ -114,8 +117,9 @@ def _slices(frames: dict[str, pl.LazyFrame], cuts: list[str]) -> Iterator[Load]:
 
 
 def _patient_ids(source: Source) -> pl.Series:
-    tables = [raw.frame.select("patient_id") for raw in source.tables.values()]
-    return pl.concat(tables).unique().drop_nulls().sort("patient_id").collect(engine="streaming")["patient_id"]
+    """The patients in order. Rows of anybody else become findings, whichever bucket they travel in."""
+    patients = source.tables["patients"].frame.select("patient_id").collect()["patient_id"]
+    return patients.unique().drop_nulls().sort()
 
 
 def _parts(source: Source, room: Path, ids: pl.Series, per_bucket: int, n: int) -> Iterator[Load]:
@@ -136,7 +140,8 @@ def _parts(source: Source, room: Path, ids: pl.Series, per_bucket: int, n: int) 
 
 
 def _part(raw: RawTable, folder: Path, numbered: pl.DataFrame) -> None:
-    parted = raw.frame.join(numbered.lazy(), on="patient_id", how="left").with_columns(pl.col("bucket").fill_null(0))
+    frame = _with_categories(raw.table.name, raw.frame)
+    parted = frame.join(numbered.lazy(), on="patient_id", how="left").with_columns(pl.col("bucket").fill_null(0))
     parted.sink_parquet(
         pl.PartitionBy(folder, key="bucket", include_key=False), mkdir=True, compression="lz4", engine="streaming"
     )

@@ -42,7 +42,7 @@ def clean_results(raw: pl.DataFrame, patients: pl.DataFrame, calendar: Calendar,
     frame = _refuse_unreadable(frame, findings)
     frame = _in_canonical_units(frame, findings)
     frame = _refuse_implausible(frame, findings)
-    return _one_value_a_specimen(frame, findings).drop("patient_id")
+    return _one_value_a_specimen(frame.drop("patient_id"), patients, findings)
 
 
 def _typed(raw: pl.DataFrame, patients: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
@@ -288,7 +288,7 @@ def _refuse_implausible(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame
     return _refuse(frame, [("value", "implausible", pl.col("lo") > highest, expected)], findings)
 
 
-def _one_value_a_specimen(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+def _one_value_a_specimen(frame: pl.DataFrame, patients: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Sorts by patient and day; of one specimen's repeated value the later report stands (rules.md C0.4)."""
     span = frame["day"].max(), frame["day"].min()
     if span[0] is None:
@@ -298,25 +298,26 @@ def _one_value_a_specimen(frame: pl.DataFrame, findings: Findings) -> pl.DataFra
     when = pl.col("pid").cast(pl.Int64) * width + (pl.col("day") - low)
     frame = frame.with_columns(_when=when)
     if not frame["_when"].is_sorted():
-        frame = frame.sort("_when", "row")
+        frame = frame[frame.select(pl.arg_sort_by("_when", "row")).to_series()]
     key = (pl.col("_when") * len(NAMES) + pl.col("analyte").to_physical()).alias("key")
     keys = frame.select(key)["key"]
     frame = frame.drop("_when")
     if keys.n_unique() == frame.height:
         return frame
-    return _without_repeats(frame, findings)
+    return _without_repeats(frame, patients, findings)
 
 
-def _without_repeats(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+def _without_repeats(frame: pl.DataFrame, patients: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     same = ["pid", "day", "analyte", "specimen_id"]
     watched = pl.col("analyte").is_in(list(RESPONSE_ANALYTES))
     # By row: which report is the later one must not depend on the order the rows happen to be held in.
     rows = frame.with_row_index("_at")
+    names = patients.select("pid", "patient_id")
     repeats = rows.filter(watched).filter(pl.len().over(same) > 1).sort(*same, "row")
     identical = [pl.col(c).to_physical() for c in ("value", "unit", "method")]
     copy = repeats.filter(~pl.struct(*same, *identical).is_last_distinct())
     findings.add(
-        _named(copy),
+        _named(copy.join(names, on="pid")),
         severity="warning",
         table="results",
         column="value",
@@ -326,7 +327,7 @@ def _without_repeats(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     rest = repeats.join(copy.select("_at"), on="_at", how="anti")
     rerun = rest.filter(~pl.struct(same).is_last_distinct())
     findings.add(
-        _named(rerun), severity="warning", table="results", column="value", problem="superseded",
+        _named(rerun.join(names, on="pid")), severity="warning", table="results", column="value", problem="superseded",
         expected="one value a specimen: the later row was kept; give specimen_id if these are two specimens",
     )  # fmt: skip
     dropped = pl.concat([copy.select("_at"), rerun.select("_at")])

@@ -42,56 +42,66 @@ FAILURE = {
 def print_explanation(told: Told) -> None:
     """Head, then each line with its visits, the rules that fired, settings and stamp."""
     say(f"{told['patient_id']}: {_person(told['patient'])}")
-    car_t = [line for line in told["lines"] if line["kind"] == "car_t"]
-    shown = (car_t if car_t and told["on"] is None and len(told["lines"]) > 1 else None) or told["lines"]
     if not told["lines"]:
         say("", "No line of therapy is known, so nothing can be judged.")
+    shown = _shown(told)
     for line in told["lines"]:
         _print_line(line, told, in_full=line in shown)
-    if told["rules"]:
-        _print_rules([told["rules"][rule] for rule in _rules_of(shown)], told["stamp"])
+    others = [str(line["line"]) for line in told["lines"] if line not in shown]
+    if others:
+        say("", f"Visit by visit for line {', '.join(others)}: add --line {others[-1]}.")
+    if told["on"] is None and shown:
+        _print_rules(told, shown)
     _print_findings(told["findings"])
     _print_stamp(told)
 
 
+def _shown(told: Told) -> list[Told]:
+    """The lines worth telling visit by visit: the one a date falls into, the CAR-T lines, or all there are."""
+    lines = told["lines"]
+    if told["on"] is None:
+        return [line for line in lines if line["kind"] == "car_t"] or lines
+    return [line for line in lines if "after_new_therapy" not in line["visits"][0]["flags"]] or lines
+
+
 def _person(person: Told) -> str:
     chains = [c for c in (person["heavy_chain"], person["light_chain"]) if c and c != "none"]
+    death = f"died {person['death_date']} ({person['death_cause'] or 'cause unknown'})"
     parts = [
         person["sex"] or "sex not stated",
         f"born {person['birth_year']}" if person["birth_year"] else "",
         f"{' '.join(chains)} myeloma" if chains else "type of myeloma not stated",
-        f"died {person['death_date']} ({person['death_cause'] or 'cause unknown'})" if person["death_date"] is not None else "",
-    ]  # fmt: skip
+        death if person["death_date"] is not None else "",
+    ]
     return ", ".join(p for p in parts if p)
 
 
 def _print_line(line: Told, told: Told, *, in_full: bool) -> None:
-    say("", _line_head(line), wrapped(f"  {sentence(line)}"))
+    say("", _line_head(line), f"  {sentence(line)}")
     if not in_full:
-        visits = counted(len(line["visits"]), "visit")
-        say(f"  {visits} judged by this line: mspike explain ... --line {line['line']}")
         return
     names = ", ".join(PARAMETER[p] for p in line["measurable_by"]) or "nothing that was measured at baseline"
     say(f"  Measurable by {names}.")
     if line["flags"]:
         say(f"  Flags: {', '.join(line['flags'])}.")
     if line["baseline"]:
-        told_values = (f"{b['what']} {b['value']} {b['unit']}{_on(b['date'])}" for b in line["baseline"])
-        print(wrapped("  Baseline: " + "; ".join(told_values) + ".", hang=10))
+        values = (f"{b['what']} {b['value']} {b['unit']}{_on(b['date'])}" for b in line["baseline"])
+        print(wrapped("  Baseline: " + "; ".join(values) + ".", hang=10))
     print()
-    if told["on"] is not None:
-        _print_visits(line["visits"], told, statements=True)
-        return
-    _print_visits(line["visits"], told, statements=False)
-    _print_course(line, told["settings"])
+    _print_visits(line["visits"], told, statements=told["on"] is not None)
+    if told["on"] is None:
+        _print_course(line, told["settings"])
 
 
 def _line_head(line: Told) -> str:
     what = "CAR-T" if line["kind"] == "car_t" else "other therapy"
     began = "collected" if "not_infused" in line["flags"] else "infused" if line["kind"] == "car_t" else "from"
-    extras = [f"{name} {line[f'{name}_date']}" for name in ("apheresis", "lymphodepletion") if line[f"{name}_date"] is not None]  # fmt: skip
+    known = {name: line[f"{name}_date"] for name in ("apheresis", "lymphodepletion")}
+    extras = [f"{name} {date}" for name, date in known.items() if date is not None]
     more = f" ({', '.join(extras)})" if extras else ""
-    return f"Line {line['line']}, {what}: {line['index_agent'] or 'agent not stated'}, {began} {line['index_date']}{more}"
+    return (
+        f"Line {line['line']}, {what}: {line['index_agent'] or 'agent not stated'}, {began} {line['index_date']}{more}"
+    )
 
 
 def sentence(line: Told) -> str:
@@ -100,18 +110,26 @@ def sentence(line: Told) -> str:
     parts = [f"Best response {best}" if best != "NE" else "Response not evaluable"]
     if line["best_response_date"] is not None and best != "NE":
         parts[0] += f" ({line['best_response_date']})"
-    pfs = next((e for e in line["endpoints"] if e["endpoint"] == "pfs"), None)
-    if line["pd_date"] is not None:
+    treated, progressed = line["next_line_date"], line["pd_date"]
+    if progressed is not None and (treated is None or progressed <= treated):
         limbs = ", ".join(PARAMETER[p] for p in line["pd_limbs"]) or "as assigned"
-        after = f", {pfs['days']} days after" if pfs and pfs["reason"] == "PD" else ""
-        parts.append(f"progressed {line['pd_date']}{after}, by {limbs}")
+        parts.append(f"progressed {progressed}{_days_after(line)}, by {limbs}")
     elif line["unconfirmed_pd_date"] is not None:
         parts.append(f"progression on {line['unconfirmed_pd_date']} never confirmed")
+    elif treated is not None:
+        parts.append(f"no progression shown before the next therapy from {treated}")
+        treated = None
     else:
         parts.append("no progression shown")
-    if line["next_line_date"] is not None:
-        parts.append(f"next therapy from {line['next_line_date']}")
+    if treated is not None:
+        parts.append(f"next therapy from {treated}")
     return "; ".join(parts) + "."
+
+
+def _days_after(line: Told) -> str:
+    pfs = next((e for e in line["endpoints"] if e["endpoint"] == "pfs" and e["reason"] == "PD"), None)
+    start = {"car_t": "the infusion"}.get(line["kind"], "the first dose")
+    return f", {pfs['days']} days after {start}" if pfs else ""
 
 
 def _print_visits(visits: list[Told], told: Told, *, statements: bool) -> None:
@@ -122,7 +140,10 @@ def _print_visits(visits: list[Told], told: Told, *, statements: bool) -> None:
         if statements or visit not in later:
             _print_visit(visit, told, statements=statements)
     if later and not statements:
-        say(f"  {counted(len(later), 'later visit')} after new therapy began ({later[0]['date']} to {later[-1]['date']}): shown with the next line, or by --on DATE.")  # fmt: skip
+        span = f"{later[0]['date']} to {later[-1]['date']}"
+        say(
+            f"  {counted(len(later), 'later visit')} after new therapy began ({span}): see the next line, or --on DATE."
+        )
 
 
 def _print_visit(visit: Told, told: Told, *, statements: bool) -> None:
@@ -136,28 +157,35 @@ def _print_visit(visit: Told, told: Told, *, statements: bool) -> None:
         judged += f", could be {visit['could_be']}"
     print(judged)
     for because in visit["because"]:
-        _print_because(because, told, statements)
+        _print_because(because, told, visit["date"] if not statements else None)
     if visit["missing"]:
         say(f"      not measured: {', '.join(PARAMETER[m] for m in visit['missing'])}")
     if visit["flags"]:
         say(f"      flags: {', '.join(visit['flags'])}")
 
 
-def _print_because(because: Told, told: Told, statements: bool) -> None:
-    values = because["told"] or "; ".join(_input(i) for i in because["inputs"]) or "nothing was measured that could judge it"  # fmt: skip
-    if not statements:
+def _print_because(because: Told, told: Told, own_date: str | int | None) -> None:
+    """In a list of visits a value of the visit's own date goes without it; for one visit all is said in place."""
+    values = because["told"] or "; ".join(_input(i, own_date) for i in because["inputs"])
+    values = values or "no parameter was measurable at baseline"
+    if own_date is not None:
         print(wrapped(f"      {because['rule']}: {values}", hang=2))
         return
     print_rule(told["rules"][because["rule"]], indent="      ")
     print(wrapped(f"          values      {values}", hang=12))
 
 
-def _input(value: Told) -> str:
-    text = f"{value['what']} {value['value']} {value['unit']}".rstrip() if value["value"] is not None else f"{value['what']} not measured"  # fmt: skip
-    text += _on(value["date"])
+def _input(value: Told, own_date: str | int | None) -> str:
+    measured = value["value"] is not None
+    text = (
+        f"{value['what']} {value['value'] if measured else 'not measured'} {value['unit'] if measured else ''}".rstrip()
+    )
+    text += _on(value["date"] if value["date"] != own_date else None)
     if "compared_with" in value:
         other = value["other_value"]
-        text += f" ({value['compared_with']} {other if other is not None else 'not measured'}{_on(value['other_date'])})"
+        text += (
+            f" ({value['compared_with']} {other if other is not None else 'not measured'}{_on(value['other_date'])})"
+        )
     return text
 
 
@@ -171,9 +199,9 @@ def _print_course(line: Told, settings: Told) -> None:
     pattern = f" Pattern: {', '.join(line['pattern'])}." if line["pattern"] else ""
     say("", f"  Failure: {failure}{when}: {FAILURE[failure].format(**settings)}.{pattern}", "")
     rows = [
-        ("  " + ENDPOINT[e["endpoint"]], e["start_date"], e["date"], e["days"], _event(e), REASON.get(e["reason"], e["reason"]))
+        (f"  {ENDPOINT[e['endpoint']]}", e["start_date"], e["date"], e["days"], _event(e), REASON[e["reason"]])
         for e in line["endpoints"]
-    ]  # fmt: skip
+    ]
     say_table(("  endpoint", "from", "to", "days", "", "because of"), rows, right=("days",))
 
 
@@ -181,18 +209,18 @@ def _event(endpoint: Told) -> str:
     return {True: "event", False: "censored", None: "not defined"}[endpoint["event"]]
 
 
-def _rules_of(lines: list[Told]) -> list[str]:
-    fired = (b["rule"] for line in lines for v in line["visits"] for b in v["because"])
-    return sorted(set(fired))
-
-
-def _print_rules(rules: list[Told], stamp: Told) -> None:
-    say("", f"The rules that fired ({stamp['title']}):")
+def _print_rules(told: Told, shown: list[Told]) -> None:
+    """Each rule of the lines shown once: statement, thresholds, source; then the sources in full."""
+    rules = list(told["rules"].values())
+    if len(shown) < len(told["lines"]):
+        fired = {b["rule"] for line in shown for v in line["visits"] for b in v["because"]}
+        every = {b["rule"] for line in told["lines"] for v in line["visits"] for b in v["because"]}
+        rules = [rule for rule in rules if rule["rule"] not in every - fired]
+    say("", f"The rules that fired ({told['stamp']['title']}):")
     for rule in rules:
-        print_rule(rule, indent="  ")  # type: ignore[arg-type]
-    sources = {rule["source"]: rule["cited"] for rule in rules}
+        print_rule(rule, indent="  ")
     say("", "Sources:")
-    for key, cited in sources.items():
+    for key, cited in {rule["source"]: rule["cited"] for rule in rules}.items():
         print(wrapped(f"  {key}: {cited}", hang=4))
 
 
@@ -202,7 +230,8 @@ def _print_findings(findings: list[Told]) -> None:
     say("", f"{counted(len(findings), 'finding')} in the data of this patient:")
     for f in findings:
         row = f" row {f['row']}" if f["row"] is not None else ""
-        print(wrapped(f"  {f['severity']}: {f['table']}{row}, {f['column']}: {f['problem']}, found {f['found']}; expected {f['expected']}", hang=4))  # fmt: skip
+        place = f"{f['severity']}: {f['table']}{row}, {f['column']}"
+        print(wrapped(f"  {place}: {f['problem']}, found {f['found']}; expected {f['expected']}", hang=4))
 
 
 def _print_stamp(told: Told) -> None:
@@ -211,6 +240,7 @@ def _print_stamp(told: Told) -> None:
     say(
         "",
         f"Settings: {other}.",
-        f"mspike {stamp['mspike']}; {stamp['edition']}; settings {stamp['settings_hash']}; knowledge {stamp['knowledge_hash']}.",
+        f"mspike {stamp['mspike']}; {stamp['edition']}; settings {stamp['settings_hash']}; "
+        f"knowledge {stamp['knowledge_hash']}.",
         told["intended_use"],
     )

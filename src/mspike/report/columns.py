@@ -48,7 +48,7 @@ def print_columns(columns: list[dict[str, Any]]) -> None:
     for name in dict.fromkeys(c["table"] for c in columns):
         say("", f"{name}: one row per {TABLES[name].row} (* required)", "")
         rows = [_column_row(c) for c in columns if c["table"] == name]
-        say_table(("column", "type", "unit", "meaning"), rows)
+        say_table(("column", "type", "unit", "meaning"), rows, whole=("column",))
     say("", "Analytes and their units: mspike columns --analytes. An empty workbook to type into: mspike template.")
 
 
@@ -65,7 +65,7 @@ def _column_row(column: dict[str, Any]) -> tuple[str, ...]:
 def print_analytes(analytes: list[dict[str, Any]]) -> None:
     """Every analyte with the units accepted."""
     rows = [(a["analyte"], a["unit"] or "a word", a["meaning"], ", ".join(a["units"])) for a in analytes]
-    say_table(("analyte", "canonical unit", "meaning", "units accepted"), rows)
+    say_table(("analyte", "canonical unit", "meaning", "units accepted"), rows, whole=("analyte",))
     concentrations = ", ".join(URINE_CONCENTRATION)
     say(
         "",

@@ -12,7 +12,7 @@ from mspike.response.settings import CHOICES, Settings
 
 # One line a setting; a test keeps this in step with the settings themselves.
 MEANING = {
-    "baseline": "which value is the baseline: before lymphodepletion, at randomisation, at apheresis, or before bridging",
+    "baseline": "the value taken as baseline: before lymphodepletion, at randomisation, at apheresis, before bridging",
     "nadir": "the lowest value seen, or the lowest level that two consecutive measurements held",
     "serum_measurable_g_dl": "serum M-protein from which disease is measurable by it, g/dL",
     "urine_only_vgpr": "VGPR in urine-only disease: below 100 mg/24 h, or (strict) a fall by 90 % as well",
@@ -64,10 +64,10 @@ def print_settings(settings: list[dict[str, Any]], edition: str) -> None:
     rows = []
     for s in settings:
         default = s["edition_default"] + ("†" if s["edition_default"] != s["default"] else "")
-        others = ", ".join(c for c in s["choices"] if c != s["edition_default"])
-        rows.append((s["setting"], default, others or "a number", s["meaning"]))
+        others = [c for c in s["choices"] if c != s["edition_default"]]
+        rows.append((s["setting"], "\n".join([default, *(f"or {c}" for c in others)]), s["meaning"]))
     say(f"Settings of edition {edition}. Change one with --set name=value; --set wins over the edition.", "")
-    say_table(("setting", "default", "or", "meaning"), rows)
+    say_table(("setting", "default", "meaning"), rows, whole=("setting", "default"))
     if any(s["edition_default"] != s["default"] for s in settings):
         say("", f"† set by edition {edition}")
 

@@ -12,7 +12,6 @@ import polars as pl
 
 from mspike import INTENDED_USE, __version__
 from mspike.course.lines import lines_of
-from mspike.course.reasons import reasons_of
 from mspike.course.results import results_of
 from mspike.course.tables import assessments_table
 from mspike.errors import WrongUsage
@@ -27,6 +26,7 @@ from mspike.response.settings import Settings, settings_of
 
 PERSON = ("sex", "birth_year", "heavy_chain", "light_chain", "death_cause")
 CLOSE_IDS = 3
+BUILDS_ON = {"imwg.scr": ("imwg.cr", "imwg.flc_ratio")}  # sCR is CR with a normal ratio
 Told = dict[str, Any]
 
 
@@ -56,7 +56,6 @@ def explain_patient(
     if on is not None:
         lines = _only_on(lines, on, source.calendar)
     person = record.patients.to_dicts()[0]
-    fired = sorted({b["rule"] for told in lines for visit in told["visits"] for b in visit["because"]})
     return {
         "patient_id": patient,
         "calendar": source.calendar,
@@ -64,7 +63,7 @@ def explain_patient(
         | {"death_date": date_of(person["death_day"], source.calendar)},
         "on": on,
         "lines": lines,
-        "rules": {rule: rule_told(rules.rule(rule), edition) for rule in fired},
+        "rules": {rule: rule_told(rules.rule(rule), edition) for rule in _rules_used(lines)},
         "findings": results["findings"].to_dicts(),
         "settings": chosen.as_text(),
         "settings_changed": _changed(chosen, Settings()),
@@ -98,7 +97,6 @@ def _changed(chosen: Settings, plain: Settings) -> dict[str, str]:
 def _lines(record: Record, results: Mapping[str, pl.DataFrame], rules: Criteria, settings: Settings) -> list[Told]:
     """Every line of therapy with its baseline, course, endpoints and visits."""
     judged = judge(record, lines_of(record), rules, settings)
-    lesions = record.lesions.to_dicts()
     lines = []
     for course in results["courses"].to_dicts():
         number = course["line"]
@@ -110,40 +108,54 @@ def _lines(record: Record, results: Mapping[str, pl.DataFrame], rules: Criteria,
             course | {
                 "baseline": baseline_of(row, record.calendar),
                 "endpoints": [{k: _plain(v) for k, v in e.items()} for e in of_line.to_dicts()],
-                "visits": _visits(sheet, row, record.calendar, lesions, rules, settings),
+                "visits": _visits(sheet, results["reasons"], record.calendar, Visits(row, sheet, record)),
             }
         )  # fmt: skip
     return lines
+
+
+def _rules_used(lines: list[Told]) -> list[str]:
+    """The rules that fired, those they build on, and those that made the line measurable."""
+    fired = {b["rule"] for told in lines for visit in told["visits"] for b in visit["because"]}
+    fired |= {rule for name in fired for rule in BUILDS_ON.get(name, ())}
+    return sorted(fired | {f"imwg.measurable.{name}" for told in lines for name in told["measurable_by"]})
 
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def _visits(
-    sheet: pl.DataFrame, line: Told, calendar: Calendar, lesions: list[Told], rules: Criteria, settings: Settings
-) -> list[Told]:
+def _visits(sheet: pl.DataFrame, reasons: pl.DataFrame, calendar: Calendar, visits: Visits) -> list[Told]:
+    """The visits of a line by date, each with the rules that fired at it."""
     if sheet.is_empty():
         return []
-    assessed = assessments_table(sheet, calendar).to_dicts()
-    # In the order they opened: that is the order in which a nadir was reached.
-    in_order = sheet.with_row_index("_at").sort("opened", "visit", maintain_order=True)
-    visits = Visits(line, in_order.to_dicts(), calendar, lesions)
-    place = {at: position for position, at in enumerate(in_order["_at"])}
     told = []
-    for at, row in enumerate(assessed):
-        reasons = reasons_of(sheet[at : at + 1], sheet, rules, settings, calendar).to_dicts()
-        because = [_because(reason, visits, place[at]) for reason in reasons]
-        visit = {k: _plain(v) for k, v in row.items() if k not in ("patient_id", "line")}
+    for row, assessed in zip(sheet.to_dicts(), assessments_table(sheet, calendar).to_dicts(), strict=True):
+        at = visits.place[row["visit"], row["day"]]
+        fired = reasons.filter((pl.col("line") == row["line"]) & (pl.col("date") == assessed["date"])).to_dicts()
+        because = [_because(reason, visits, at) for reason in fired if _of_visit(reason["rule"], row)]
+        visit = {k: _plain(v) for k, v in assessed.items() if k not in ("patient_id", "line")}
         told.append(visit | {"because": because})
     return told
+
+
+def _of_visit(rule: str, row: Told) -> bool:
+    """Two visits may bear one date: a rule belongs to the visit whose category or limb it is."""
+    if rule == "imwg.confirmed":
+        return row["raw"] not in ("SD", "NE")
+    limb = rule.removeprefix("imwg.pd.")
+    return bool(row[f"pd_{limb}"]) and row["raw"] == "PD" if limb != rule else rule == f"imwg.{row['raw'].lower()}"
 
 
 def _because(reason: Told, visits: Visits, at: int) -> Told:
     """One rule that fired. Its statement, thresholds and source stand once, under `rules`."""
     known = reason["rule"] != "imwg.confirmed"
     inputs = visits.inputs(at, reason["rule"]) if known else []
-    return {"rule": reason["rule"], "inputs": inputs, "told": "" if known else reason["inputs"]}
+    return {
+        "rule": reason["rule"],
+        "inputs": inputs,
+        "told": "" if known else visits.confirmation(at) or reason["inputs"],
+    }
 
 
 def _only_line(lines: list[Told], number: int, patient: str) -> list[Told]:

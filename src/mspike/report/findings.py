@@ -26,7 +26,7 @@ def print_check(told: Mapping[str, Any]) -> None:
     if told["kinds"]:
         print()
         header = ("", "number", "where", "problem", "found", "expected")
-        say_table(header, [_row(kind) for kind in told["kinds"]], right=("number",))
+        say_table(header, [_row(kind) for kind in told["kinds"]], right=("number",), whole=("", "problem"))
         say("", "Severity: " + "; ".join(f"{name}: {text}" for name, text in MEANING.items()) + ".")
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
+
 from mspike.record.amounts import UNBOUNDED
 from mspike.record.dates import Calendar
+from mspike.record.record import Record
 
 Row = Mapping[str, Any]
 
@@ -30,6 +33,7 @@ BASELINE = (
     ("lambda_flc", "lambda FLC", "mg/L"), ("dflc", "dFLC", "mg/L"), ("marrow_plasma_cells", "marrow plasma cells", "%"),
 )  # fmt: skip
 DEEP = ("sCR", "CR")
+AT_ONCE = ("marrow", "lesion", "calcium")
 
 
 def date_of(day: int | None, calendar: Calendar) -> str | int | None:
@@ -50,6 +54,11 @@ def written(lo: int | None, hi: int | None) -> str | None:
     return f"<{_decimal(hi + 1)}" if lo == 0 else f"{_decimal(lo)} to {_decimal(hi)}"
 
 
+def square_mm(square_micrometres: int) -> str:
+    """A sum of products in mm2, as a person writes it."""
+    return f"{(Decimal(int(square_micrometres)) / 1_000_000).normalize():,f}"
+
+
 def _decimal(micro: int) -> str:
     return f"{(Decimal(micro) / 1_000_000).normalize():f}"
 
@@ -63,8 +72,8 @@ def baseline_of(line: Row, calendar: Calendar) -> list[dict[str, Any]]:
             label, unit = _named(name, label, unit, line)
             told.append({"what": label, "value": value, "unit": unit, "date": date_of(_base_day(name, line), calendar)})
     if line.get("has_target"):
-        spd = f"{int(line['spd_base']) // 1_000_000:,}"
-        told.append({"what": "sum of products of the plasmacytomas", "value": spd, "unit": "mm2", "date": None})
+        what = "sum of products of the plasmacytomas"
+        told.append({"what": what, "value": square_mm(line["spd_base"]), "unit": "mm2", "date": None})
     return told
 
 
@@ -83,14 +92,17 @@ def _base_day(name: str, line: Row) -> int | None:
 class Visits:
     """The visits of one line in their order, so that a nadir can be dated."""
 
-    def __init__(self, line: Row, rows: Sequence[Row], calendar: Calendar, lesions: Sequence[Row]) -> None:
-        self.line, self.rows, self.calendar, self.lesions = line, rows, calendar, lesions
+    def __init__(self, line: Row, sheet: pl.DataFrame, record: Record) -> None:
+        # In the order they opened, not by date: that is the order in which a nadir was reached.
+        self.rows = sheet.sort("opened", "visit", maintain_order=True).to_dicts()
+        self.place = {(row["visit"], row["day"]): at for at, row in enumerate(self.rows)}
+        self.line, self.calendar, self.lesions = line, record.calendar, record.lesions.to_dicts()
 
     def inputs(self, at: int, rule: str) -> list[dict[str, Any]]:
         """What the rule that fired at visit `at` was given."""
         row = self.rows[at]
         if row["assigned"]:
-            return [{"what": "category as assigned", "value": row["raw"], "unit": "", "date": self._date(row["day"])}]
+            return [self._told("category as assigned", row["raw"], "", row["day"])]
         limb = rule.removeprefix("imwg.pd.")
         if limb in LIMB_PARAMETER:
             return [self._value(at, LIMB_PARAMETER[limb], "nadir")]
@@ -129,51 +141,66 @@ class Visits:
         return told | {"compared_with": compared, "other_value": lowest, "other_date": self._date(day)}
 
     def _plain(self, row: Row, name: str, label: str, unit: str) -> dict[str, Any]:
-        value = written(row.get(f"{name}_lo"), row.get(f"{name}_hi"))
-        day = row.get(f"{name}_day") if value is not None else None
-        return {"what": label, "value": value, "unit": unit, "date": self._date(day)}
+        return self._told(label, written(row.get(f"{name}_lo"), row.get(f"{name}_hi")), unit, row.get(f"{name}_day"))
 
     def _nadir_day(self, at: int, name: str) -> int | None:
         """The first day on which the value that is now the nadir was reached."""
-        nadir = self.rows[at].get(f"{name}_nadir_lo")
+        nadir = self.rows[at].get(f"{name}_nadir_hi")
         if nadir is None:
             return None
-        if self.line.get(f"{name}_base_lo") == nadir:
+        if self.line.get(f"{name}_base_hi") == nadir:
             return _base_day(name, self.line)
-        return next((r[f"{name}_day"] for r in self.rows[:at] if r.get(f"{name}_lo") == nadir), None)
+        return next((r[f"{name}_day"] for r in self.rows[:at] if r.get(f"{name}_hi") == nadir), None)
+
+    def confirmation(self, at: int) -> str:
+        """Why a progression counts as confirmed, where it does; empty for anything else."""
+        row = self.rows[at]
+        if row["raw"] != "PD" or not row["pd_confirmed"]:
+            return ""
+        before = next((r for r in self.rows[:at] if r["pd_confirmed"]), None)
+        if before is not None:
+            return f"progression was established on {self._date(before['day'])}"
+        if any(row[f"pd_{limb}"] for limb in AT_ONCE):
+            return "stands at once: marrow and imaging are not repeated"
+        if row["assigned_confirmed"]:
+            return "confirmed by whoever assigned it"
+        if row["next_seen"] is not None:
+            return f"confirmed by the next assessment, {self._date(row['next_seen'])}"
+        return f"confirmed by death from myeloma, {self._date(row['death_day'])}"
+
+    def _told(self, what: str, value: str | None, unit: str, day: int | None) -> dict[str, Any]:
+        return {"what": what, "value": value, "unit": unit, "date": None if value is None else self._date(day)}
 
     def _immunofixation(self, row: Row, name: str) -> dict[str, Any]:
-        code = row.get(f"{name}_lo")
-        value = None if code is None else IMMUNOFIXATION[code]
+        code, what = row.get(f"{name}_lo"), name.replace("_ife", " immunofixation")
         if code is None and name == "urine_ife" and row.get("urine_unobtainable"):
-            value = "not asked: no urine to be had"
-        return {"what": name.replace("_ife", " immunofixation"), "value": value, "unit": "", "date": self._date(row.get(f"{name}_day") if code is not None else None)}  # fmt: skip
+            return self._told(what, "not asked: there is no urine", "", None)
+        return self._told(what, None if code is None else IMMUNOFIXATION[code], "", row.get(f"{name}_day"))
 
     def _clonality(self, row: Row) -> dict[str, Any]:
-        clonal, ratio = row.get("cr_clonal"), row.get("cr_cell_ratio")
-        value = {True: "positive", False: "negative"}.get(clonal, written(ratio, ratio))  # type: ignore[arg-type]
-        unit = "kappa/lambda cells" if clonal is None and ratio is not None else ""
-        return {"what": "clonal plasma cells", "value": value, "unit": unit, "date": self._date(row.get("cr_marrow_day"))}  # fmt: skip
+        clonal, ratio, day = row.get("cr_clonal"), row.get("cr_cell_ratio"), row.get("cr_marrow_day")
+        if clonal is None:
+            return self._told("clonal plasma cells", written(ratio, ratio), "kappa/lambda cells", day)
+        return self._told("clonal plasma cells", "positive" if clonal else "negative", "", day)
 
     def _sum_of_products(self, row: Row) -> dict[str, Any]:
-        spd = row.get("spd")
-        value = None if spd is None else f"{spd // 1_000_000:,}"
-        base = f"{int(self.line['spd_base']) // 1_000_000:,}"
-        return {"what": "sum of products of the plasmacytomas", "value": value, "unit": "mm2", "date": self._date(row.get("imaging_day")), "compared_with": "baseline", "other_value": base, "other_date": None}  # fmt: skip
+        what, day = "sum of products of the plasmacytomas", row.get("imaging_day")
+        told = self._told(what, None if row["spd"] is None else square_mm(row["spd"]), "mm2", day)
+        return told | {"compared_with": "baseline", "other_value": square_mm(self.line["spd_base"]), "other_date": None}
 
     def _companion(self, row: Row, name: str, unit: str) -> dict[str, Any]:
         value = row.get(f"{name}_lo")
-        return {"what": name, "value": written(value, value), "unit": unit, "date": self._date(row.get(f"{name}_day"))}
+        return self._told(name, written(value, value), unit, row.get(f"{name}_day"))
 
     def _lesions(self, row: Row) -> list[dict[str, Any]]:
         """The lesions that were progression, as they measured that day; all of that day where their sum decided."""
         ids = row.get("lesion_ids") or []
         day = row.get("imaging_day")
         seen = [r for r in self.lesions if r["date"] == day]
+        chosen = [r for r in seen if not ids or r["lesion_id"] in ids]
         return [
-            {"what": f"{r['site'] or 'site unknown'} lesion {r['lesion_id']}", "value": _size(r), "unit": "", "date": self._date(day)}
-            for r in seen if not ids or r["lesion_id"] in ids
-        ]  # fmt: skip
+            self._told(f"lesion {r['lesion_id']} ({r['site'] or 'site unknown'})", _size(r), "", day) for r in chosen
+        ]
 
     def _date(self, day: int | None) -> str | int | None:
         return date_of(day, self.calendar)

@@ -43,14 +43,24 @@ def wrapped(line: str, *, hang: int = 0) -> str:
     )  # fmt: skip
 
 
-def say_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
-    """Prints a table as a statistician would: a rule under the head, figures to the right, nothing else drawn."""
+def say_table(
+    header: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = (), whole: Sequence[str] = ()
+) -> None:
+    """Prints a table as a statistician would: a rule under the head, nothing else drawn.
+
+    right  columns of figures, set to the right
+    whole  columns that are never broken over lines
+    """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in header:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        side = "right" if name in right else "left"
+        table.add_column(name, justify=side, overflow="fold", no_wrap=name in whole or name in right)  # type: ignore[arg-type]
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console().print(table)
+    terminal = console()
+    with terminal.capture() as printed:
+        terminal.print(table)
+    print("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
 def say_json(told: Any) -> None:
