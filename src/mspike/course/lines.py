@@ -34,7 +34,11 @@ def lines_of(record: Record) -> pl.DataFrame:
     # Days count from the first infusion; of who never had one, from apheresis, else from the line itself.
     collected = pl.col("apheresis_day").min().over("pid")
     zero = pl.coalesce("infusion_day", collected, "index_day")
-    return lines.with_columns(next_day=_next(begun), day_zero=zero).with_row_index("gid").with_columns(pl.col("gid").cast(pl.Int64))
+    return (
+        lines.with_columns(next_day=_next(begun), day_zero=zero)
+        .with_row_index("gid")
+        .with_columns(pl.col("gid").cast(pl.Int64))
+    )
 
 
 def _next(begun: pl.Expr) -> pl.Expr:

@@ -107,8 +107,21 @@ def _categories(sheet: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
 def _progressions(sheet: pl.DataFrame, calendar: Calendar) -> list[pl.DataFrame]:
     frames = []
     limbs = [f"pd_{limb}" for limb in LIMBS]
-    values = [f"{name}_{end}" for name, _, _ in set(_LIMB_VALUE.values()) for end in ("lo", "hi", "nadir_lo", "nadir_hi")]
-    used = ["gid", "patient_id", "line", "day", "raw", "assigned", "lesion_ids", "calcium_lo", *limbs, *sorted(set(values))]
+    values = [
+        f"{name}_{end}" for name, _, _ in set(_LIMB_VALUE.values()) for end in ("lo", "hi", "nadir_lo", "nadir_hi")
+    ]
+    used = [
+        "gid",
+        "patient_id",
+        "line",
+        "day",
+        "raw",
+        "assigned",
+        "lesion_ids",
+        "calcium_lo",
+        *limbs,
+        *sorted(set(values)),
+    ]
     progressed = sheet.select(used).filter(pl.col("raw") == "PD")
     for limb in LIMBS:
         hit = progressed.filter(pl.col(f"pd_{limb}"))

@@ -106,7 +106,11 @@ def courses_table(courses: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     serum = {"serum_m": pl.col("by_serum") & ~pl.col("is_qiga"), "qiga": pl.col("by_serum") & pl.col("is_qiga")}
     rest = {"urine_m": pl.col("by_urine")}
     # Measurable is one thing, judging another: free light chains may be measurable and still not judge the line.
-    measurable = {"dflc": pl.col("flc_measurable"), "marrow": pl.col("by_marrow"), "lesion": pl.col("lesion_measurable")}
+    measurable = {
+        "dflc": pl.col("flc_measurable"),
+        "marrow": pl.col("by_marrow"),
+        "lesion": pl.col("lesion_measurable"),
+    }
     judging = {"dflc": pl.col("by_dflc"), "marrow": pl.col("by_marrow"), "lesion": pl.col("by_lesion")}
     courses = gathered(courses, {**serum, **rest, **judging}, "judged_by")
     by = {**serum, **rest, **measurable}
@@ -117,7 +121,11 @@ def courses_table(courses: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     # The pattern describes the failure; a patient who did not progress has none.
     failed = pl.col("failure_type").is_in(["primary_refractory", "early_relapse", "late_relapse"])
     by_clone = pl.any_horizontal(pl.col("limbs").list.contains(limb) for limb in ("serum_m", "qiga", "urine_m"))
-    escape = pl.when(pl.col("escape").fill_null(False) & ~by_clone.fill_null(False)).then(pl.lit(["light_chain_escape"])).otherwise(nothing)
+    escape = (
+        pl.when(pl.col("escape").fill_null(False) & ~by_clone.fill_null(False))
+        .then(pl.lit(["light_chain_escape"]))
+        .otherwise(nothing)
+    )
     pattern = pl.col("sites_pattern").fill_null(nothing).list.concat(escape)
     confirmed = pl.col("shown_confirmed").fill_null(False)
 

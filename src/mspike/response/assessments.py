@@ -69,7 +69,9 @@ def _with_baseline(
     criteria: Criteria,
     settings: Settings,
 ) -> pl.DataFrame:
-    facts = record.patients.select("pid", "patient_id", "heavy_chain", "light_chain", "death_day", "death_cause", "died_undated")
+    facts = record.patients.select(
+        "pid", "patient_id", "heavy_chain", "light_chain", "death_day", "death_cause", "died_undated"
+    )
     lines = lines.join(facts, on="pid", how="left", maintain_order="left")
     lines = lines.with_columns(is_qiga=(pl.col("heavy_chain") == "IgA").fill_null(False) & settings.qiga_index)
     measured = _measured(record, rows, images, lines, criteria, settings)
@@ -79,14 +81,21 @@ def _with_baseline(
     # Effective bridging may hide what was measurable before it: both readings are reported (rules.md 1.3).
     before = replace(settings, baseline="relapse_before_bridging")
     by = ("by_serum", "by_urine", "by_dflc", "by_marrow", "by_lesion")
-    other = _measured(record, rows, images, bridged, criteria, before).select("gid", *(pl.col(c).alias(f"_{c}") for c in by))
+    other = _measured(record, rows, images, bridged, criteria, before).select(
+        "gid", *(pl.col(c).alias(f"_{c}") for c in by)
+    )
     measured = measured.join(other, on="gid", how="left", maintain_order="left")
     differs = pl.any_horizontal(pl.col(c) != pl.col(f"_{c}") for c in by).fill_null(False)  # not bridged
     return measured.with_columns(measurability_differs=differs).drop(f"_{c}" for c in by)
 
 
 def _measured(
-    record: Record, rows: pl.DataFrame, images: pl.DataFrame, lines: pl.DataFrame, criteria: Criteria, settings: Settings
+    record: Record,
+    rows: pl.DataFrame,
+    images: pl.DataFrame,
+    lines: pl.DataFrame,
+    criteria: Criteria,
+    settings: Settings,
 ) -> pl.DataFrame:
     """The lines with their baseline values and what is measurable at baseline."""
     randomised = record.events.filter(pl.col("event").str.to_lowercase() == "randomisation").select("pid", day="date")

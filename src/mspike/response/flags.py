@@ -169,7 +169,9 @@ def _relapse(criteria: Criteria) -> dict[str, pl.Expr]:
     twice = risen_far.fill_null(False) & _previous(risen_far.fill_null(False))
     return {
         # A rise of the whole clone is progression; escape is the light chain rising alone.
-        "light_chain_escape": by_ig & escape & ~pl.any_horizontal("pd_serum_m", "pd_qiga", "pd_urine_m").fill_null(False),
+        "light_chain_escape": by_ig
+        & escape
+        & ~pl.any_horizontal("pd_serum_m", "pd_qiga", "pd_urine_m").fill_null(False),
         "clinical_relapse": clinical,
         "clinical_relapse_suspected": pl.any_horizontal(open_) & ~clinical,
         "biochemical_relapse": twice | (start & near),

@@ -296,7 +296,9 @@ def with_nadirs(sheet: pl.DataFrame, policy: str) -> pl.DataFrame:
     lowest = pl.DataFrame({c: lows[:, k] for k, c in enumerate(measured)}, schema=dict.fromkeys(measured, pl.Int64))
     lowest = lowest.select(pl.when(pl.col(c) < NOTHING).then(pl.col(c)).alias(f"_{c}") for c in measured)
     nadirs = [
-        (pl.min_horizontal(f"_{c}", _base(c)) if c in measured else pl.col(_base(c))).alias(_base(c).replace("_base_", "_nadir_"))
+        (pl.min_horizontal(f"_{c}", _base(c)) if c in measured else pl.col(_base(c))).alias(
+            _base(c).replace("_base_", "_nadir_")
+        )
         for c in parts
     ]
     return sheet.hstack(lowest).with_columns(nadirs).drop(lowest.columns)

@@ -166,7 +166,9 @@ def with_other_policy(sheet: pl.DataFrame, criteria: Criteria, policy: str) -> p
     sheet = sheet.with_row_index("_row")
     parts = ("lo", "hi", "base_lo", "base_hi")
     values = [f"{name}_{part}" for name in NADIRS for part in parts]
-    doubtful = sheet.select("_row", "gid", "is_qiga", "by_serum", "by_urine", *values, *(f"pd_{limb}" for limb in limbs_by_nadir))
+    doubtful = sheet.select(
+        "_row", "gid", "is_qiga", "by_serum", "by_urine", *values, *(f"pd_{limb}" for limb in limbs_by_nadir)
+    )
     if policy == "lowest_observed":
         progressed = pl.any_horizontal(f"pd_{limb}" for limb in limbs_by_nadir)
         lines = doubtful.filter(progressed)["gid"].unique()
