@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 import polars as pl
 
 from mspike import __version__
+from mspike.errors import UnreadableInput
 from mspike.knowledge.criteria import criteria
 from mspike.read.buckets import buckets
 from mspike.read.folder import open_registry
 from mspike.record.findings import SEVERITIES, counts, ordered
+from mspike.record.tables import TABLES
 from mspike.response.settings import settings_of
 
 # The same steps in the same order as `assess`, so that the two never tell different findings.
@@ -61,6 +64,48 @@ def check_registry(
         "kinds": kinds_of(found),
         "all": found,
     }
+
+
+@contextmanager
+def naming_damage(registry: Path) -> Iterator[None]:
+    """Turns a failure to read into UnreadableInput that names the file; polars would print rows of patients instead.
+
+    A failure that no file explains is a bug and keeps its traceback.
+    """
+    try:
+        yield
+    except (UnicodeDecodeError, pl.exceptions.PolarsError):
+        damaged = _damaged_file(registry)
+        if damaged is None:
+            raise
+        raise UnreadableInput(
+            f"{damaged}: the file cannot be read to its end; it is damaged, or a quotation mark is never closed. "
+            f"Export it again."
+        ) from None
+
+
+def _damaged_file(registry: Path) -> Path | None:
+    files = [registry / f"{table}{suffix}" for table in TABLES for suffix in (".parquet", ".csv")]
+    for file in files:
+        try:
+            if not file.exists() or file.stat().st_size == 0:
+                continue
+            if file.suffix == ".parquet":
+                pl.read_parquet(file)
+            else:
+                text = file.read_bytes()
+                pl.read_csv(_utf8(text), infer_schema=False, truncate_ragged_lines=True)
+        except (UnicodeDecodeError, pl.exceptions.PolarsError):
+            return file
+    return None
+
+
+def _utf8(text: bytes) -> bytes:
+    try:
+        text.decode("utf-8")
+        return text
+    except UnicodeDecodeError:
+        return text.decode("cp1252").encode()
 
 
 def exit_code(told: Mapping[str, Any]) -> int:

@@ -62,7 +62,8 @@ def _answer(arguments: list[str] | None) -> int:
         return 0
     except OSError as problem:
         place = f"{problem.filename}: " if problem.filename else ""
-        return _say(f"{place}{problem.strerror or problem}.", UnreadableInput.exit_code)
+        found = problem.strerror or problem
+        return _say(f"{place}{found}. Check the path and whether you may write there.", UnreadableInput.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted.", INTERRUPTED)
 

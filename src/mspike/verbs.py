@@ -43,11 +43,12 @@ def assess(
       mspike assess registry --out results --edition imwg-2016 --set marrow_pd=level
     """
     _known_engine(engine)
+    from mspike.check import naming_damage
     from mspike.report.findings import findings_sentence
     from mspike.report.terminal import counted, progress, say_json
     from mspike.run import assess_registry
 
-    with progress("assess") as tell:
+    with naming_damage(registry), progress("assess") as tell:
         told = assess_registry(registry, out, edition=edition, settings=_settings(set_), csv=csv, progress=tell)
     if json:
         say_json(told)
@@ -69,11 +70,11 @@ def check(registry: Registry, edition: Edition = EDITION, set_: Set = None, json
     Example:
       mspike check registry
     """
-    from mspike.check import check_registry, exit_code
+    from mspike.check import check_registry, exit_code, naming_damage
     from mspike.report.findings import print_check
     from mspike.report.terminal import progress, say_json
 
-    with progress("check") as tell:
+    with naming_damage(registry), progress("check") as tell:
         told = check_registry(registry, edition=edition, settings=_settings(set_), progress=tell)
     if json:
         say_json({**told, "all": told["all"].to_dicts()})
@@ -99,11 +100,13 @@ def explain(
     Example:
       mspike explain registry P1 --on 2024-05-31
     """
+    from mspike.check import naming_damage
     from mspike.report.because import print_explanation
     from mspike.report.explain import explain_patient
     from mspike.report.terminal import say_json
 
-    told = explain_patient(registry, patient, on=on, line=line, edition=edition, settings=_settings(set_))
+    with naming_damage(registry):
+        told = explain_patient(registry, patient, on=on, line=line, edition=edition, settings=_settings(set_))
     if json:
         say_json(told)
     else:

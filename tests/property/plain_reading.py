@@ -18,14 +18,15 @@ Choices where the text leaves room, each marked in the code by its letter:
     A therapeutic antibody's spike is not set to 0.
  e  VGPR route A asks electrophoresis of serum and of urine, both done and exactly 0, and an immunofixation positive in
     one of them; it exists only where serum or urine is index. Marrow and plasmacytoma as index know CR, PR, SD, PD.
- f  The downgrade CR -> VGPR for a marrow not done asks that every other item of CR is met (FLC-only: ratio normal too).
+ f  Both immunofixations negative without a contradicting spike (FLC-only: and a normal ratio) is at least VGPR where
+    serum, urine or dFLC is index: it is less than route A asks for, whatever a marrow says, or that was not done (M2).
  g  `nadir=lowest_confirmed`: min(baseline, min over neighbouring later measurements of max(pair)), per parameter, for
     serum, urine and dFLC. Marrow and lesions are not repeated, so their lowest observed value stands.
  h  `mr_on_flc`: MR is a dFLC fall of at least 25 %.
  i  A marrow taken at a visit of raw PD carries forward from there; an earlier one does not survive that visit.
  j  Plasmacytoma at baseline = a baseline lesion measured in two dimensions; measurable if its perpendicular is at
-    least 10 mm. Without imaging in force every category but PD is NE, also SD. Imaging in force is the last one that
-    records every baseline lesion, at most `imaging_carry_forward_days` old, not before `first_response_day`.
+    least 10 mm. Without imaging in force every category but PD is NE, also SD. Imaging in force is, lesion by
+    lesion, the last one, at most `imaging_carry_forward_days` old, not before `first_response_day`.
  k  New lesion: finding `new`, or `measured` where imaging was done before, of an id never recorded as measured, new or
     resolved; or an id last recorded as resolved. New uptake and fracture are no history and no lesion.
  l  "More than one lesion" counts baseline lesions. Nothing grows from 0 to 0. Where the smallest longest diameter was
@@ -40,14 +41,16 @@ Choices where the text leaves room, each marked in the code by its letter:
     from that visit on and before the day of death.
  s  Unconfirmed PD "followed by new therapy": PD stands at the last evaluable visit not after new therapy. One that a
     later visit before the therapy has refuted counts neither here nor against F7.
- t  Follow-up (3.2) ends at new therapy; 90 d suffice. "Never better than MR" is judged on raw categories, and asks one
-    evaluable visit; its failure day is 90. Without any evaluable visit: undetermined.
+ t  Follow-up (3.2) is told by the last judged visit (not NE) not after new therapy; day 90 suffices. "Never better than
+    MR" is judged on raw categories, of which unconfirmed PD is none; its failure day is 90.
  u  Myeloma death without documented PD, not after new therapy: a PD type at the day of death. Deaths of other recorded
     causes go before next_therapy, as in the precedence of 3.2, also when they came after it; unknown cause is
     undetermined unless new therapy came before.
- v  Last known alive = latest of last contact, visits and new therapy. EFS and TTP are censored as PFS.
+ v  Last known alive = latest of last contact, visits and new therapy. TTP is censored as PFS; EFS, which new therapy
+    ends, at the last evaluable visit; its reason tells unconfirmed PD apart.
+ y  Once PD is established, a later visit that is PD needs no second look of its own.
  w  `measurable_by` names the index parameters only.
- x  Evaluable for censoring: dFLC only where it is index (the brief), though its limb applies more widely (1.5).
+ x  Evaluable for censoring: dFLC and marrow where their limb applies (1.5), also where another parameter is index.
 """
 
 from __future__ import annotations
@@ -634,7 +637,7 @@ class PlainReader:
         if not self.index:
             return "NE" if self._measurability_unknown() else "SD"
         for level, answer in (
-            ("VGPR", either(self.very_good(visit), self._marrow_alone_missing(visit, rows))),
+            ("VGPR", either(self.very_good(visit), self._nothing_seen(visit))),
             ("PR", self.partial(visit)),
             ("MR", self.minimal(visit)),
         ):
@@ -653,14 +656,18 @@ class PlainReader:
         return any(now[name] is None for name in self.index if name in now)
 
     def imaging_spd(self, visit: Visit) -> Fraction | None:
-        """SPD of the baseline lesions on the imaging in force at this visit (M4; choice j)."""
-        for seen in reversed([v for v in self.visits if v.day <= visit.day and self._counts_as_nadir(v)]):
-            if visit.day - seen.day > self.settings.imaging_carry_forward_days:
+        """SPD of the baseline lesions by the imaging in force at this visit, lesion by lesion (M4; choice j)."""
+        seen = [v for v in self.visits if v.day <= visit.day and self._counts_as_nadir(v)]
+        total = Fraction(0)
+        for lesion_id in self.targets:
+            last = next((v for v in reversed(seen) if any(x.lesion_id == lesion_id for x in v.lesions)), None)
+            if last is None or visit.day - last.day > self.settings.imaging_carry_forward_days:
                 return None
-            spd = sum_of_products(seen, self.targets)
-            if spd is not None:
-                return spd
-        return None
+            product = sum_of_products(last, (lesion_id,))
+            if product is None:
+                return None
+            total += product
+        return total
 
     def plasmacytoma_halved(self, visit: Visit) -> Answer:
         """Is SPD down >= 50 %, where there was a plasmacytoma at baseline (1.4)?"""
@@ -714,11 +721,9 @@ class PlainReader:
             return None
         return source.clonality in ("absent", "negative")
 
-    def _marrow_alone_missing(self, visit: Visit, rows: list[_Row]) -> Answer:
-        """Would it be CR, had a marrow been done (M2; choice f)?"""
-        if self.index[0] not in BIOCHEMICAL or self.marrow_in_force(visit, rows) is not None:
-            return False
-        return both(self.sample_negative(visit, "CR"), self.no_plasmacytoma_left(visit))
+    def _nothing_seen(self, visit: Visit) -> Answer:
+        """Is the clone no longer seen in the sample, whatever marrow or imaging say (M2; choice f)?"""
+        return self.index[0] in BIOCHEMICAL and self.sample_negative(visit, "CR")
 
     def very_good(self, visit: Visit) -> Answer:
         """VGPR by route A or B, or dFLC down >= 90 % (1.4; choice e)?"""
@@ -790,8 +795,10 @@ class PlainReader:
         return found if found is not None and self._same_side(row, found) else None
 
     def _confirm(self) -> None:
+        established = False
         for row in self.rows:
-            row.confirmed = self.confirmed_category(row)
+            row.confirmed = "PD" if established and row.raw == "PD" else self.confirmed_category(row)
+            established = established or row.confirmed == "PD"
 
     def confirmed_category(self, row: _Row) -> str:
         """Which category stands once the following visits are known (1.8.2 to 1.8.5)?"""
@@ -838,7 +845,8 @@ class PlainReader:
         following = self._next_evaluable(row)
         if following is None:
             return self._death_confirms(row)
-        again = self.pd_limbs(following.visit, row.earlier)
+        frozen = self.pd_limbs(following.visit, row.earlier) & BIOCHEMICAL
+        again = frozen | (following.limbs - BIOCHEMICAL)
         return bool(again & row.limbs if self.settings.pd_confirmation == "same_limb" else again)
 
     def _death_confirms(self, row: _Row) -> bool:
@@ -868,10 +876,9 @@ class PlainReader:
 
     def best_response(self) -> tuple[str, int | None]:
         """The best confirmed category and its first day (1.8.8)."""
-        best = max((row.confirmed for row in self._on_this_line()), key=ORDER.index, default="NE")
-        if best == "NE":
-            return best, None
-        return best, next(row.visit.day for row in self._on_this_line() if row.confirmed == best)
+        line = self._on_this_line()
+        best = max((row.confirmed for row in line), key=ORDER.index, default="NE")
+        return best, next((row.visit.day for row in line if row.confirmed == best), None)
 
     def first_response_day(self) -> int | None:
         """Day of the first confirmed PR or better (4.4)."""
@@ -922,35 +929,35 @@ class PlainReader:
             return "primary_refractory"
         return "early_relapse" if day <= self.settings.early_relapse_days else "late_relapse"
 
-    def _evaluated(self) -> list[str]:
-        """Raw categories other than NE, not after new therapy."""
-        return [r.raw for r in self.rows if r.raw != "NE" and not self._after_new_therapy(r.visit.day)]
+    def _judged(self) -> list[_Row]:
+        """Visits other than NE, not after new therapy."""
+        return [row for row in self.rows if row.raw != "NE" and not self._after_new_therapy(row.visit.day)]
 
     def _never_responded(self) -> bool:
-        """F1 without PD: followed for 90 d, evaluated, and never better than MR (3.2; choice t)?"""
-        seen = self._evaluated()
+        """F1 without PD: judged on day 90 or later, and never better than MR (3.2; choice t)?"""
         return (
             self.first_response_day() is None
-            and bool(seen)
-            and not any(reaches(raw, "PR") for raw in seen)
-            and self._follow_up() >= PROVISIONALLY_REFRACTORY_DAY
+            and self._followed()
+            and bool(self._categories())
+            and not any(reaches(raw, "PR") for raw in self._categories())
         )
 
+    def _categories(self) -> list[str]:
+        """Raw categories of the judged visits; an unconfirmed PD is none (1.8.5)."""
+        return [row.raw for row in self._judged() if row.raw != "PD" or row.confirmed == "PD"]
+
+    def _followed(self) -> bool:
+        """Does the last judged visit lie on day 90 or later (3.2; choice t)?"""
+        return max((row.visit.day for row in self._judged()), default=0) >= PROVISIONALLY_REFRACTORY_DAY
+
     def _too_early_to_tell(self) -> bool:
-        """No response, and follow-up below 90 d or nothing evaluable (3.2; choice t)?"""
-        short = self._follow_up() < PROVISIONALLY_REFRACTORY_DAY
-        return self.first_response_day() is None and (short or not self._evaluated())
+        """No response, and not followed for 90 d, or nothing seen but unconfirmed PD (3.2; choice t)?"""
+        return self.first_response_day() is None and not (self._followed() and self._categories())
 
     def _last_known_alive(self) -> int:
         """Latest day on which the patient is known to have lived (4.5; choice v)."""
         days = [self.patient.last_contact_day, self.patient.new_therapy_day, *(v.day for v in self.visits)]
         return max((day for day in days if day is not None), default=0)
-
-    def _follow_up(self) -> int:
-        """Days followed on this line: to death or last contact, but not beyond new therapy (choice t)."""
-        end = self._last_known_alive() if self.patient.death_day is None else self.patient.death_day
-        therapy = self.patient.new_therapy_day
-        return end if therapy is None else min(end, therapy)
 
     # -- endpoints (4)
 
@@ -961,7 +968,7 @@ class PlainReader:
         return (
             visit.serum_m is not None
             or visit.urine_m is not None
-            or (self.index == ("dflc",) and self.dflc(visit) is not None)
+            or (not self._m_protein_measurable() and self.dflc(visit) is not None)
             or (self._marrow_limb_applies() and visit.marrow is not None)
             or bool(visit.lesions)
         )
@@ -1010,11 +1017,15 @@ class PlainReader:
         end = self.pfs(self.settings.censoring)
         return Endpoint(end.days - start, end.event, end.reason)
 
-    def alive_without(self, events: list[tuple[int | None, str]]) -> Endpoint:
+    def alive_without(self, events: list[tuple[int | None, str]], otherwise: str) -> Endpoint:
         """Days to the earliest of these events, censored when last known alive (4.5, 4.6)."""
+        return self.first_of(events, Endpoint(self._last_known_alive(), False, otherwise))
+
+    def first_of(self, events: list[tuple[int | None, str]], censored: Endpoint) -> Endpoint:
+        """The earliest of these events; on one day the first named wins."""
         seen = [(day, name) for day, name in events if day is not None]
         if not seen:
-            return Endpoint(self._last_known_alive(), False, "no_event")
+            return censored
         day, name = min(seen, key=lambda event: event[0])
         return Endpoint(day, True, name)
 
@@ -1022,11 +1033,11 @@ class PlainReader:
         """Event-free survival: PD (also unconfirmed before new therapy), death or new therapy (4.6, 1.8.6)."""
         events = [
             (self.pd_day, "PD"),
-            (self.standing_unconfirmed_pd_day(), "PD"),
+            (self.standing_unconfirmed_pd_day(), "unconfirmed_pd"),
             (self.patient.death_day, "death"),
             (self.patient.new_therapy_day, "new_therapy"),
         ]
-        return self.time_to(events, "ema")
+        return self.first_of(events, Endpoint(self.last_evaluable_day(None), False, "no_event"))
 
     def read(self) -> Reading:
         best, best_day = self.best_response()
@@ -1046,7 +1057,7 @@ class PlainReader:
             pfs_ema=self.pfs("ema"),
             ttp=self.ttp(),
             dor=self.dor(),
-            os=self.alive_without([death]),
-            ttnt=self.alive_without([therapy, death]),
+            os=self.alive_without([death], "alive"),
+            ttnt=self.alive_without([therapy, death], "no_event"),
             efs=self.efs(),
         )
