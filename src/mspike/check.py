@@ -21,7 +21,7 @@ from mspike.record.tables import TABLES
 from mspike.response.settings import settings_of
 
 # The same steps in the same order as `assess`, so that the two never tell different findings.
-from mspike.run import _bucket_results, _in_order
+from mspike.run import add_counts, bucket_results, in_order
 
 EXAMPLES = 3
 ONE_KIND = ("severity", "table", "column", "problem", "expected")
@@ -45,12 +45,12 @@ def check_registry(
     source = open_registry(Path(registry))
     frames = [source.findings.frame()]
     rows: dict[str, dict[str, int]] = {}
-    work = partial(_bucket_results, calendar=source.calendar, rules=rules, settings=chosen)
+    work = partial(bucket_results, calendar=source.calendar, rules=rules, settings=chosen)
     with tempfile.TemporaryDirectory(prefix="mspike-") as room:
         total, given = buckets(source, Path(room))
-        for done, (results, row_counts) in enumerate(_in_order(work, given), start=1):
+        for done, (results, row_counts) in enumerate(in_order(work, given), start=1):
             frames.append(results["findings"])
-            _add(rows, row_counts)
+            add_counts(rows, row_counts)
             if progress:
                 progress(done, total)
     found = ordered(frames)
@@ -111,13 +111,6 @@ def _utf8(text: bytes) -> bytes:
 def exit_code(told: Mapping[str, Any]) -> int:
     """0 clean or worth knowing only, 1 warnings, 2 errors (rows set aside)."""
     return max((code for severity, code in EXIT_CODES.items() if told["findings"][severity]), default=0)
-
-
-def _add(rows: dict[str, dict[str, int]], more: dict[str, dict[str, int]]) -> None:
-    for table, count in more.items():
-        sums = rows.setdefault(table, dict.fromkeys(count, 0))
-        for key, value in count.items():
-            sums[key] += value
 
 
 def kinds_of(found: pl.DataFrame) -> list[dict[str, Any]]:

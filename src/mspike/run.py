@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,10 @@ def assess_registry(
     """Assesses every patient of a registry and writes the result tables; returns what run.json holds.
 
     registry  folder of CSV or Parquet tables, or an Excel workbook
-    out       folder for the results; tables of an earlier run in it are replaced, other files are left alone
+    out       folder for the results; tables of an earlier run in it are replaced, other files are kept
     settings  names and values as behind --set
 
-    A killed run leaves no run.json and no half-written table: everything is written aside and renamed at the end.
+    A killed run leaves the output as it was: everything is written aside and put in place at the end.
     """
     rules = criteria(edition)
     chosen = settings_of(rules, settings)
@@ -55,10 +56,11 @@ def assess_registry(
     out = Path(out)
     _refuse_the_registry_itself(Path(registry), out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    _remove_leftovers(out)
+    room = Path(tempfile.mkdtemp(prefix=f".mspike-{out.name}-{os.getpid()}-", dir=out.parent))
     try:
-        told = _assess_into(room, source, rules, chosen, csv, progress)
-        _put_in_place(room, out, told)
+        told = _assess_into(room / "made", room / "parts", source, rules, chosen, csv, progress)
+        _put_in_place(room / "made", out, told)
     finally:
         shutil.rmtree(room, ignore_errors=True)
     return told
@@ -71,10 +73,29 @@ def _refuse_the_registry_itself(registry: Path, out: Path) -> None:
         raise WrongUsage(f"--out {out} is a file. Name a folder.")
 
 
+def _remove_leftovers(out: Path) -> None:
+    """A killed run leaves its room beside the output; it may hold patients, so the next run clears it away."""
+    ours = f".mspike-{out.name}-"
+    for room in out.parent.glob(f"{escape(ours)}*"):
+        pid = room.name.removeprefix(ours).split("-")[0]
+        if pid.isdigit() and not _alive(int(pid)):
+            shutil.rmtree(room, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _assess_into(
-    room: Path, source: Source, rules: Criteria, settings: Settings, csv: bool, progress: Progress | None
+    room: Path, parts: Path, source: Source, rules: Criteria, settings: Settings, csv: bool, progress: Progress | None
 ) -> dict[str, Any]:
-    parts = room / "parts"
+    room.mkdir()
     parts.mkdir()
     stamp = f"mspike {__version__}; {rules.edition}; settings {settings.hash}; knowledge {knowledge_hash()}"
     writers = {name: _Writer(room, name, csv, stamp) for name in TABLES}
@@ -82,15 +103,12 @@ def _assess_into(
     rows: dict[str, dict[str, int]] = {}
     tally = dict.fromkeys(("error", "warning", "info"), 0)
     patients = 0
-    work = partial(_bucket_results, calendar=source.calendar, rules=rules, settings=settings)
-    for done, (results, row_counts) in enumerate(_in_order(work, given)):
+    work = partial(bucket_results, calendar=source.calendar, rules=rules, settings=settings)
+    for done, (results, row_counts) in enumerate(in_order(work, given)):
         if done == 0:
             results["findings"] = ordered([source.findings.frame(), results["findings"]])
         patients += row_counts["patients"]["used"]
-        for name, count in row_counts.items():
-            sums = rows.setdefault(name, dict.fromkeys(count, 0))
-            for key, value in count.items():
-                sums[key] += value
+        add_counts(rows, row_counts)
         for severity, n in counts(results["findings"]).items():
             tally[severity] += n
         for name in TABLES:
@@ -117,13 +135,13 @@ def _assess_into(
 Answer = tuple[dict[str, pl.DataFrame], dict[str, dict[str, int]]]
 
 
-def _bucket_results(load: Load, *, calendar: Calendar, rules: Criteria, settings: Settings) -> Answer:
+def bucket_results(load: Load, *, calendar: Calendar, rules: Criteria, settings: Settings) -> Answer:
     """The one function from a bucket of raw tables to its results; a cluster runs the same."""
     record = clean_record(load(), calendar)
     return results_of(record, rules, settings), record.rows
 
 
-def _in_order(work: Callable[[Load], Answer], loads: Iterator[Load]) -> Iterator[Answer]:
+def in_order(work: Callable[[Load], Answer], loads: Iterator[Load]) -> Iterator[Answer]:
     """Works on a few buckets at once and gives the answers in order; never holds more than that in memory."""
     with ThreadPoolExecutor(WORKERS) as pool:
         waiting: deque[Future[Answer]] = deque()
@@ -133,6 +151,14 @@ def _in_order(work: Callable[[Load], Answer], loads: Iterator[Load]) -> Iterator
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def add_counts(rows: dict[str, dict[str, int]], more: dict[str, dict[str, int]]) -> None:
+    """Adds the rows of one bucket, table by table: rows, used, set aside."""
+    for table, count in more.items():
+        sums = rows.setdefault(table, dict.fromkeys(count, 0))
+        for key, value in count.items():
+            sums[key] += value
 
 
 class _Writer:
@@ -173,20 +199,25 @@ class _Writer:
         return self.rows
 
 
-def _put_in_place(room: Path, out: Path, told: dict[str, Any]) -> None:
-    """Moves the finished tables in; run.json goes first and comes last, so that it vouches for the whole."""
-    out.mkdir(exist_ok=True)
+def _put_in_place(made: Path, out: Path, told: dict[str, Any]) -> None:
+    """Puts the finished tables in place. An output folder of our own changes in one step for the file system.
+
+    Where the folder holds other files too, run.json goes first and comes last, so that it vouches for the whole.
+    """
+    (made / "run.json").write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
+    tables = {f"{name}.{suffix}" for name in TABLES for suffix in ("parquet", "csv")}
+    if not out.exists() or {entry.name for entry in out.iterdir()} <= {*tables, "run.json"}:
+        if out.exists():
+            os.replace(out, made.parent / "old")
+        os.replace(made, out)
+        return
     (out / "run.json").unlink(missing_ok=True)
-    for name in TABLES:
-        for suffix in ("parquet", "csv"):
-            made = room / f"{name}.{suffix}"
-            if made.exists():
-                os.replace(made, out / made.name)
-            else:
-                (out / made.name).unlink(missing_ok=True)
-    aside = room / "run.json"
-    aside.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
-    os.replace(aside, out / "run.json")
+    for name in sorted(tables):
+        if (made / name).exists():
+            os.replace(made / name, out / name)
+        else:
+            (out / name).unlink(missing_ok=True)
+    os.replace(made / "run.json", out / "run.json")
 
 
 def _file_hash(path: Path) -> str:

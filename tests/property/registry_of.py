@@ -172,7 +172,7 @@ class Answers:
     """What both readings say about one patient."""
 
     visits: tuple[tuple[int, str, str, frozenset[str]], ...]
-    measurable_by: frozenset[str]
+    judged_by: frozenset[str]
     best_response: str
     best_response_day: int | None
     first_response_day: int | None
@@ -207,7 +207,7 @@ def by_engine(many: Sequence[Patient], words: dict | None = None) -> list[Answer
     return [
         Answers(
             visits=tuple(visits.get(name, ())),
-            measurable_by=frozenset(course["measurable_by"]),
+            judged_by=frozenset(course["judged_by"]),
             best_response=course["best_response"],
             best_response_day=course["best_response_date"],
             first_response_day=course["first_response_date"],
@@ -224,7 +224,7 @@ def by_plain_reading(reading: Reading) -> Answers:
     """The same answers of the plain reading."""
     return Answers(
         visits=tuple((v.day, v.raw, v.confirmed, v.pd_limbs) for v in reading.visits),
-        measurable_by=frozenset(reading.measurable_by),
+        judged_by=frozenset(reading.measurable_by),
         best_response=reading.best_response,
         best_response_day=reading.best_response_day,
         first_response_day=reading.first_response_day,

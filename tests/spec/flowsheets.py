@@ -1,4 +1,4 @@
-"""Reads a flowsheet: a text table of amounts as reported, one row a situation, the expected answer in the last column."""
+"""Reads a flowsheet: a text table of amounts as reported, one row a situation, with the expected answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FLAGS = ("by_serum", "by_urine", "by_dflc", "by_marrow", "by_lesion", "flc_measu
 
 
 def flowsheet(text: str, **facts: object) -> pl.DataFrame:
-    """Columns of amounts become `_lo` and `_hi`; `facts` are added to every row; `expected` is true, false or unknown."""
+    """Columns of amounts become `_lo` and `_hi`; `facts` go to every row; `expected` is true, false or unknown."""
     lines = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.strip().splitlines()]
     head, rows = lines[0], [row for row in lines[1:] if not set(row[0]) <= {"-", ":"} or row[0] == ""]
     columns: dict[str, list] = {}

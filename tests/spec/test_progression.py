@@ -13,9 +13,9 @@ from mspike.response.settings import settings_of
 IMWG = criteria("imwg-2016")
 SETTINGS = settings_of(IMWG)
 
-SERUM = dict(by_serum=True, by_urine=False, is_qiga=False, flc_measurable=False)
-LIGHT_CHAIN = dict(by_serum=False, by_urine=False, is_qiga=False, flc_measurable=True)
-NOTHING_BUT_MARROW = dict(by_serum=False, by_urine=False, is_qiga=False, flc_measurable=False)
+SERUM = {"by_serum": True, "by_urine": False, "is_qiga": False, "flc_measurable": False}
+LIGHT_CHAIN = {"by_serum": False, "by_urine": False, "is_qiga": False, "flc_measurable": True}
+NOTHING_BUT_MARROW = {"by_serum": False, "by_urine": False, "is_qiga": False, "flc_measurable": False}
 
 
 def test_serum_m_protein_needs_both_a_quarter_and_half_a_gram() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from mspike.record.record import Record
@@ -30,8 +32,9 @@ def courses_of(
     summed = sheet.group_by("gid").agg(
         best=pl.col("confirmed").filter(~pl.col("ended")).max(),
         first_response=pl.col("day").filter(pl.col("confirmed").is_in(RESPONDED) & ~pl.col("ended")).min(),
-        pd_day=pl.col("day").filter("pd_confirmed").min(),
-        pd_after=pl.col("after_new_therapy").filter("pd_confirmed").first(),
+        pd_day=pl.col("day").filter(pl.col("pd_confirmed") & before).min(),
+        # Seen only by an analysis that keeps following over new therapy (ema).
+        pd_day_ever=pl.col("day").filter("pd_confirmed").min(),
         unconfirmed_pd_day=pl.col("day").filter(pl.col("unrefuted_pd") & before).last(),
         raw_best=pl.col("raw").filter(before & ~pl.col("unconfirmed_pd")).max(),
         last_evaluable=pl.col("day").filter(pl.col("evaluable") & ~pl.col("unconfirmed_pd") & before).max(),
@@ -42,6 +45,11 @@ def courses_of(
     )
     courses = lines.join(summed, on="gid", how="left", maintain_order="left").join(
         mrd, on="gid", how="left", maintain_order="left"
+    )
+    # Imaging in the first weeks judges no response, but it could have shown progression.
+    courses = courses.with_columns(
+        pl.coalesce(c, pl.col("early_imaging_day").cast(pl.Int64)).alias(c)
+        for c in ("last_evaluable", "last_evaluable_ever")
     )
     courses = courses.join(_first_progression(sheet), on="gid", how="left", maintain_order="left")
     courses = courses.join(_best_day(sheet), on="gid", how="left", maintain_order="left")
@@ -68,7 +76,7 @@ def _first_progression(sheet: pl.DataFrame) -> pl.DataFrame:
     """The limbs and sites of the first confirmed progression; else of the last one that stayed unconfirmed."""
     used = ["gid", "day", "pd_confirmed", "unconfirmed_pd", "after_new_therapy", "lesion_sites", "lesion_ids"]
     sheet = sheet.select(*used, *(f"pd_{limb}" for limb in LIMBS))
-    shown = sheet.filter(pl.col("pd_confirmed") | (pl.col("unconfirmed_pd") & ~pl.col("after_new_therapy")))
+    shown = sheet.filter((pl.col("pd_confirmed") | pl.col("unconfirmed_pd")) & ~pl.col("after_new_therapy"))
     # A confirmed progression before an unconfirmed one, whatever the order in time.
     chosen = shown.sort("gid", ~pl.col("pd_confirmed"), "day").unique("gid", keep="first", maintain_order=True)
     limbs = pl.concat_list(pl.when(f"pd_{limb}").then(pl.lit(limb)) for limb in LIMBS).list.drop_nulls()
@@ -95,7 +103,7 @@ def _first_progression(sheet: pl.DataFrame) -> pl.DataFrame:
 def _best_day(sheet: pl.DataFrame) -> pl.DataFrame:
     """The first day of the best confirmed category."""
     open_ = sheet.select("gid", "day", "confirmed", "ended").filter(~pl.col("ended"))
-    best = open_.filter(pl.col("confirmed") == pl.col("confirmed").max().over("gid"))
+    best = open_.filter((pl.col("confirmed") == pl.col("confirmed").max().over("gid")) & (pl.col("confirmed") != "NE"))
     return best.group_by("gid").agg(best_day=pl.col("day").min())
 
 
@@ -123,8 +131,7 @@ def _second_malignancy(record: Record) -> pl.DataFrame:
 def _with_failure(courses: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """Adds failure_type and failure_day, by the precedence of rules.md 3.2."""
     therapy, death, cause = pl.col("next_day"), pl.col("death_day"), pl.col("death_cause")
-    timely = pl.col("pd_day") <= therapy.fill_null(2**30)  # no later therapy: any progression is timely
-    pd = pl.when(timely).then(pl.col("pd_day"))
+    pd = pl.col("pd_day")
     # Progression that new therapy cut short of confirmation still is the failure (rules.md 1.8.6).
     treated = pl.when(therapy.is_not_null()).then(pl.col("unconfirmed_pd_day"))
     on_this_line = death <= therapy.fill_null(2**30)
@@ -151,9 +158,10 @@ def _with_failure(courses: pl.DataFrame, settings: Settings) -> pl.DataFrame:
         ("undetermined", unknown_death, death),
         ("next_therapy", therapy.is_not_null(), therapy),
         ("molecular_relapse", pl.col("loss_day").is_not_null(), pl.col("loss_day")),
-        ("none", responded, pl.lit(None, pl.Int64)),
+        ("none", responded | (follow_up >= PROVISIONAL_DAYS), pl.lit(None, pl.Int64)),
     ]
-    name, when = pl.when(False).then(pl.lit("")), pl.when(False).then(pl.lit(None, pl.Int64))
+    name: Any = pl.when(False).then(pl.lit(""))
+    when: Any = pl.when(False).then(pl.lit(None, pl.Int64))
     for kind, holds, at in kinds:
         holds = holds.fill_null(False)  # a rule that cannot be judged does not name the failure
         name, when = name.when(holds).then(pl.lit(kind)), when.when(holds).then(at.cast(pl.Int64))

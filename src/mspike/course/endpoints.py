@@ -6,6 +6,8 @@ missed scheduled visits is censored before the gap, where a schedule is set. ema
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from mspike.response.settings import Settings
@@ -40,8 +42,7 @@ def endpoints_of(
         "efs": _efs(),
     }
     rows = [
-        courses.select("gid", "died_undated", pl.lit(name).alias("endpoint"), **{part: e for part, e in parts.items()})
-        for name, parts in asked.items()
+        courses.select("gid", "died_undated", pl.lit(name).alias("endpoint"), **parts) for name, parts in asked.items()
     ]
     return _with_undated_deaths(pl.concat(rows)).with_columns(days=pl.col("end") - pl.col("start")).drop("died_undated")
 
@@ -81,13 +82,16 @@ def _with_progressions(courses: pl.DataFrame, radiotherapy: pl.DataFrame) -> pl.
 
 def _with_last_visits(courses: pl.DataFrame, sheet: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """Adds the last evaluable visit before the PFS event, for the gap test and its censoring date."""
-    event = pl.min_horizontal("pd_day", "death_day")
+    event = pl.min_horizontal(_progression_column(settings), "death_day")
     courses = courses.with_columns(pfs_event_day=event.cast(pl.Int64))
     if settings.visit_interval_days is None or settings.censoring != "fda":
         return courses.with_columns(attended=pl.lit(None, pl.Int64), attended_settled=pl.lit(None, pl.Int64))
-    seen = sheet.filter("evaluable").select("gid", "day", "unconfirmed_pd").join(
-        courses.select("gid", "pfs_event_day"), on="gid"
-    ).filter(pl.col("day") < pl.col("pfs_event_day"))  # fmt: skip
+    seen = (
+        sheet.filter("evaluable")
+        .select("gid", "day", "unconfirmed_pd")
+        .join(courses.select("gid", "pfs_event_day"), on="gid")
+        .filter(pl.col("day") < pl.col("pfs_event_day"))
+    )
     last = seen.group_by("gid").agg(
         attended=pl.col("day").max(), attended_settled=pl.col("day").filter(~pl.col("unconfirmed_pd")).max()
     )
@@ -107,6 +111,11 @@ def _last_evaluable(settings: Settings) -> pl.Expr:
     return pl.coalesce(column, "index_day").cast(pl.Int64)
 
 
+def _progression_column(settings: Settings) -> str:
+    """Progression of this line; where new therapy is ignored (ema), also one seen after it."""
+    return "pd_day" if settings.censoring == "fda" else "pd_day_ever"
+
+
 def _unless_treated(day: pl.Expr, settings: Settings) -> pl.Expr:
     """The day of an event, unless new therapy began before it (fda)."""
     if settings.censoring == "ema":
@@ -116,7 +125,7 @@ def _unless_treated(day: pl.Expr, settings: Settings) -> pl.Expr:
 
 def _until_progression(death: pl.Expr, settings: Settings, *, start: pl.Expr) -> Parts:
     """PFS-like: progression or the given death, censored at the last evaluable visit."""
-    pd = _unless_treated(pl.col("pd_day").cast(pl.Int64), settings)
+    pd = pl.col(_progression_column(settings)).cast(pl.Int64)
     died = _unless_treated(death.cast(pl.Int64), settings)
     event_day = pl.min_horizontal(pd, died)
     gap = _gap(settings)
@@ -169,7 +178,7 @@ def _first_of(events: dict[str, pl.Expr], censored: pl.Expr, no_event: str) -> P
     """The earliest of several events; of two on one day the first named gives the reason."""
     days = {name: day.cast(pl.Int64) for name, day in events.items()}
     earliest = pl.min_horizontal(days.values())
-    reason = pl.when(False).then(pl.lit(""))
+    reason: Any = pl.when(False).then(pl.lit(""))
     for name, day in days.items():
         reason = reason.when((day == earliest).fill_null(False)).then(pl.lit(name))
     return {
@@ -196,7 +205,7 @@ def _pfs2() -> Parts:
 
 
 def _efs() -> Parts:
-    """Progression (also one that new therapy cut short of confirmation), death, new therapy, palliative radiotherapy."""
+    """Progression (also one that new therapy cut short), death, new therapy, palliative radiotherapy."""
     cut_short = pl.when(pl.col("next_day").is_not_null()).then(pl.col("unconfirmed_pd_day"))
     events = {
         "PD": pl.col("pd_day"),

@@ -1,7 +1,7 @@
 """Lines of therapy as far as this registry numbers them, and the CAR-T episode within them.
 
-Where `line` is given it stands. Otherwise the first infusion with its lymphodepletion is the next line, and each later
-start of a treatment or infusion the one after. Therapy before the infusion that nobody numbered belongs to no line here.
+Where `line` is given it stands. Otherwise the first infusion with its lymphodepletion is the next line, and each
+later start of a treatment or infusion the one after. Unnumbered therapy before the infusion belongs to no line here.
 """
 
 from __future__ import annotations
@@ -60,9 +60,13 @@ def _with_implied_infusion(rows: pl.DataFrame, patients: pl.DataFrame, calendar:
     told = rows.filter(pl.col("role").is_in(["infusion", "apheresis"]) | (pl.col("day") == 0)).select("pid").unique()
     silent = patients.select("pid").join(told, on="pid", how="anti")
     implied = silent.select(
-        "pid", day=pl.lit(0, pl.Int32), agent=pl.lit(None, pl.String), role=pl.lit("infusion"),
-        line=pl.lit(None, pl.Int64), implied=pl.lit(True),
-    )  # fmt: skip
+        "pid",
+        day=pl.lit(0, pl.Int32),
+        agent=pl.lit(None, pl.String),
+        role=pl.lit("infusion"),
+        line=pl.lit(None, pl.Int64),
+        implied=pl.lit(True),
+    )
     return pl.concat([rows, implied])
 
 
@@ -124,11 +128,21 @@ def _summed(rows: pl.DataFrame) -> pl.DataFrame:
         bridging_day=first("bridging"),
         ld_day=first("lymphodepletion"),
         started=first(*STARTING),
-        agent=pl.col("agent").filter(role == "infusion").sort().drop_nulls().unique(maintain_order=True).str.join(" + "),
-        regimen=pl.col("agent").filter(role.is_in([*STARTING, "bridging"])).sort().drop_nulls().unique(maintain_order=True).str.join(" + "),
+        agent=pl.col("agent")
+        .filter(role == "infusion")
+        .sort()
+        .drop_nulls()
+        .unique(maintain_order=True)
+        .str.join(" + "),
+        regimen=pl.col("agent")
+        .filter(role.is_in([*STARTING, "bridging"]))
+        .sort()
+        .drop_nulls()
+        .unique(maintain_order=True)
+        .str.join(" + "),
         prepared=first("bridging", "lymphodepletion"),
         implied=pl.col("implied").any(),
-    )  # fmt: skip
+    )
     infused = pl.col("infusion").is_not_null()
     # Collected, with nothing given back: the CAR-T episode that never became one.
     collected = ~infused & pl.col("apheresis_day").is_not_null() & pl.col("started").is_null()
@@ -143,7 +157,7 @@ def _summed(rows: pl.DataFrame) -> pl.DataFrame:
             .when(collected)
             .then("apheresis_day")
             .otherwise(pl.coalesce("started", "bridging_day", "ld_day")),
-            agent=pl.when(infused).then("agent").otherwise("regimen").replace("", None),
+            agent=pl.when(infused).then("agent").when(~collected).then("regimen").replace("", None),
         )
         .filter(pl.col("index_day").is_not_null())
         .drop("infusion", "started", "regimen", "prepared")

@@ -1,4 +1,4 @@
-"""Why: for every visit the rule that decided it, with its inputs, thresholds and source; for every line its progression."""
+"""Why: for every visit the rules that decided it, with inputs, thresholds and source."""
 
 from __future__ import annotations
 
@@ -26,10 +26,30 @@ _LIMB_VALUE = {
     "circulating_plasma_cells": ("circulating_plasma_cells", "circulating plasma cells", "/uL"),
 }
 _USED = [
-    "gid", "patient_id", "line", "day", "raw", "assigned", "by_serum", "by_urine", "by_dflc", "by_marrow", "has_target",
-    "serum_ife_lo", "urine_ife_lo", "spd", "spd_base",
-    *(f"{name}_{part}_{end}".replace("_now", "") for name, _, _ in _SHOWN for part in ("now", "base") for end in ("lo", "hi")),
-]  # fmt: skip
+    "gid",
+    "patient_id",
+    "line",
+    "day",
+    "raw",
+    "assigned",
+    "by_serum",
+    "by_urine",
+    "by_dflc",
+    "by_marrow",
+    "has_target",
+    "is_qiga",
+    *(f"{name}_{end}" for name in ("cr_marrow", "kappa_flc", "lambda_flc") for end in ("lo", "hi")),
+    "serum_ife_lo",
+    "urine_ife_lo",
+    "spd",
+    "spd_base",
+    *(
+        f"{name}_{part}_{end}".replace("_now", "")
+        for name, _, _ in _SHOWN
+        for part in ("now", "base")
+        for end in ("lo", "hi")
+    ),
+]
 
 
 def reasons_of(
@@ -80,7 +100,15 @@ def _categories(sheet: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """The category rule of each visit that is no progression, with the values that judged it."""
     judged = sheet.select(_USED).filter(pl.col("raw") != "PD")
     by = {"serum_m": "by_serum", "urine_m_24h": "by_urine", "dflc": "by_dflc", "marrow_plasma_cells": "by_marrow"}
-    used = [pl.when(pl.col(by[name])).then(_part(name, label, unit, "base")) for name, label, unit in _SHOWN]
+    used = [
+        pl.when(pl.col(by[name]) & ~(pl.col("is_qiga") & (name == "serum_m"))).then(_part(name, label, unit, "base"))
+        for name, label, unit in _SHOWN
+    ]
+    used.append(pl.when(pl.col("by_serum") & pl.col("is_qiga")).then(_part("serum_m", "IgA", "mg/dL", "base")))
+    complete = pl.col("raw").is_in(["sCR", "CR"])
+    used.append(pl.when(complete).then(pl.format("marrow {} %", text_of("cr_marrow"))))
+    ratio = pl.format("kappa {} mg/L, lambda {} mg/L", text_of("kappa_flc"), text_of("lambda_flc"))
+    used.append(pl.when((pl.col("raw") == "sCR") | (complete & pl.col("by_dflc"))).then(ratio))
     ife = pl.col("raw").is_in(["sCR", "CR", "VGPR"])
     words = ["negative", "positive", "therapeutic antibody", "oligoclonal", "other band"]
     extras = [
@@ -90,8 +118,12 @@ def _categories(sheet: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
         for c, label in (("serum_ife", "serum IFE"), ("urine_ife", "urine IFE"))
     ]
     spd = pl.when("has_target").then(
-        pl.format("sum of products {} mm2 (baseline {})", (pl.col("spd") // 1_000_000).cast(pl.String).fill_null("not imaged"), pl.col("spd_base") // 1_000_000)
-    )  # fmt: skip
+        pl.format(
+            "sum of products {} mm2 (baseline {})",
+            (pl.col("spd") // 1_000_000).cast(pl.String).fill_null("not imaged"),
+            pl.col("spd_base") // 1_000_000,
+        )
+    )
     assigned = pl.when("assigned").then(pl.lit("as assigned"))
     inputs = pl.concat_str([assigned, *used, *extras, spd], separator="; ", ignore_nulls=True)
     return judged.select(
@@ -163,15 +195,23 @@ def _confirmations(sheet: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
         pl.col("raw").is_in(["sCR", "CR", "VGPR", "PR", "MR", "PD"]) & ~pl.col("assigned_confirmed")
     )
     outcome = (
-        pl.when(pl.col("raw") == pl.col("confirmed")).then(pl.lit("confirmed as"))
-        .when(pl.col("unconfirmed_pd") | pl.col("unconfirmed_response")).then(pl.lit("not confirmed: counts as"))
+        pl.when(pl.col("raw") == pl.col("confirmed"))
+        .then(pl.lit("confirmed as"))
+        .when(pl.col("unconfirmed_pd") | pl.col("unconfirmed_response"))
+        .then(pl.lit("not confirmed: counts as"))
         .otherwise(pl.lit("confirmed only as"))
-    )  # fmt: skip
-    following = pl.when(pl.col("next_seen").is_null()).then(pl.lit("no later assessment")).otherwise(
-        pl.format("next assessment {}", shown_text(pl.col("next_seen"), calendar))
-    )  # fmt: skip
+    )
+    following = (
+        pl.when(pl.col("next_seen").is_null())
+        .then(pl.lit("no later assessment"))
+        .otherwise(pl.format("next assessment {}", shown_text(pl.col("next_seen"), calendar)))
+    )
     inputs = pl.concat_str(
-        [pl.col("raw").cast(pl.String), outcome, pl.concat_str([pl.col("confirmed").cast(pl.String), following], separator=" (")],
+        [
+            pl.col("raw").cast(pl.String),
+            outcome,
+            pl.concat_str([pl.col("confirmed").cast(pl.String), following], separator=" ("),
+        ],
         separator=" ",
-    ) + pl.lit(")")  # fmt: skip
+    ) + pl.lit(")")
     return asked.select("gid", "patient_id", "line", "day", rule=pl.lit("imwg.confirmed", RULE), inputs=inputs)

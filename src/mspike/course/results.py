@@ -43,21 +43,39 @@ def _note(record: Record, courses: pl.DataFrame, sheet: pl.DataFrame, findings: 
     """What only shows once the visits are judged."""
     untreated = record.patients.join(courses.select("pid").unique(), on="pid", how="anti")
     findings.add(
-        untreated, severity="warning", table="treatments", column="role", problem="no_line",
+        untreated,
+        severity="warning",
+        table="treatments",
+        column="role",
+        problem="no_line",
         expected="an infusion, an apheresis or a treatment with a start date; without one nothing can be judged",
-    )  # fmt: skip
+    )
     contradicting = sheet.filter("ife_contradicts_spike").unique(["pid", "opened"], maintain_order=True)
     findings.add(
-        contradicting, severity="warning", table="results", column="value", problem="ife_contradicts_spike",
-        found=pl.lit("a clear spike beside negative immunofixation"), expected="one of the two to be corrected; CR is withheld",
-    )  # fmt: skip
+        contradicting,
+        severity="warning",
+        table="results",
+        column="value",
+        problem="ife_contradicts_spike",
+        found=pl.lit("a clear spike beside negative immunofixation"),
+        expected="one of the two to be corrected; CR is withheld",
+    )
     changed = sheet.filter("method_change").unique("pid", maintain_order=True)
     findings.add(
-        changed, severity="warning", table="results", column="method", problem="method_change",
-        found=pl.lit("another method than at baseline"), expected="one method a patient and parameter; the value was not used",
-    )  # fmt: skip
+        changed,
+        severity="warning",
+        table="results",
+        column="method",
+        problem="method_change",
+        found=pl.lit("another method than at baseline"),
+        expected="one method a patient and parameter; the value was not used",
+    )
     both = record.responses.join(sheet.filter(~pl.col("assigned")).select("pid").unique(), on="pid", how="semi")
     findings.add(
-        both, severity="info", table="responses", column="response", problem="derived_instead",
+        both,
+        severity="info",
+        table="responses",
+        column="response",
+        problem="derived_instead",
         expected="no assigned category where raw values exist; the derived one stands",
-    )  # fmt: skip
+    )

@@ -22,10 +22,20 @@ MISSING = (
     "clonality",
 )
 COURSE_FLAGS = (
-    "not_infused", "infusion_implied", "after_LD", "baseline_old", "imaging_old", "baseline_unknown", "non_measurable",
-    "serum_baseline_missing", "urine_baseline_missing", "unconfirmed_pd", "relapse_at_death", "responded",
+    "not_infused",
+    "infusion_implied",
+    "after_LD",
+    "baseline_old",
+    "imaging_old",
+    "baseline_unknown",
+    "non_measurable",
+    "serum_baseline_missing",
+    "urine_baseline_missing",
+    "unconfirmed_pd",
+    "relapse_at_death",
+    "responded",
     "measurability_differs",
-)  # fmt: skip
+)
 
 
 def gathered(frame: pl.DataFrame, columns: dict[str, pl.Expr], name: str) -> pl.DataFrame:
@@ -60,13 +70,17 @@ def _missing() -> dict[str, pl.Expr]:
         & ~pl.col("urine_unobtainable")
         & (pl.col("by_urine") | (pl.col("vgpr").is_null() & not_pd)),
         "dflc": pl.col("by_dflc") & pl.col("dflc_lo").is_null(),
-        "marrow": (pl.col("by_marrow") & pl.col("marrow_plasma_cells_lo").is_null()) | (cr_open & pl.col("cr_marrow_lo").is_null()),
-        "imaging": (pl.col("imaging_missing") | (cr_open & pl.col("has_plasmacytoma") & pl.col("spd_all_resolved").is_null())),
+        "marrow": (pl.col("by_marrow") & pl.col("marrow_plasma_cells_lo").is_null())
+        | (cr_open & pl.col("cr_marrow_lo").is_null()),
+        "imaging": (
+            pl.col("imaging_missing") | (cr_open & pl.col("has_plasmacytoma") & pl.col("spd_all_resolved").is_null())
+        ),
         "serum_ife": cr_open & pl.col("serum_ife_lo").is_null(),
         "urine_ife": cr_open & pl.col("urine_ife_lo").is_null() & ~pl.col("urine_unobtainable"),
-        "flc_ratio": (scr_open | cr_open & pl.col("by_dflc")) & (pl.col("kappa_flc_lo").is_null() | pl.col("lambda_flc_lo").is_null()),
+        "flc_ratio": (scr_open | cr_open & pl.col("by_dflc"))
+        & (pl.col("kappa_flc_lo").is_null() | pl.col("lambda_flc_lo").is_null()),
         "clonality": scr_open & pl.col("cr_clonal").is_null() & pl.col("cr_cell_ratio").is_null(),
-    }  # fmt: skip
+    }
     judged_here = ~pl.col("assigned")
     return {name: expression & judged_here for name, expression in absent.items()}
 
@@ -182,6 +196,10 @@ def mrd_table(status: pl.DataFrame, record: Record) -> pl.DataFrame:
     """One row a patient, sample and threshold."""
     named = status.join(record.patients.select("pid", "patient_id"), on="pid")
     return named.sort("patient_id", "day", "threshold", "row").select(
-        "patient_id", date=shown(pl.col("day"), record.calendar), threshold="threshold", method="method",
-        status="status", flags="flags",
-    )  # fmt: skip
+        "patient_id",
+        date=shown(pl.col("day"), record.calendar),
+        threshold="threshold",
+        method="method",
+        status="status",
+        flags="flags",
+    )

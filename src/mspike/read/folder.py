@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -83,40 +84,53 @@ def _scan_parquet(file: Path) -> pl.LazyFrame:
     try:
         frame = pl.scan_parquet(file, row_index_name="row", row_index_offset=1)
         frame.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as problem:
-        raise UnreadableInput(
-            f"{file}: not a readable Parquet file ({_first_line(problem)}). Export it again."
-        ) from None
+    except (pl.exceptions.PolarsError, OSError):
+        raise UnreadableInput(f"{file}: not a readable Parquet file. Export it again.") from None
     return frame
 
 
 def _scan_csv(file: Path, table: Table, findings: Findings) -> pl.LazyFrame | None:
     if file.stat().st_size == 0:
         findings.note(
-            severity="warning", table=table.name, problem="empty_file", found=file.name,
+            severity="warning",
+            table=table.name,
+            problem="empty_file",
+            found=file.name,
             expected="a header line; the file holds nothing",
-        )  # fmt: skip
+        )
         return None
     encoding = _encoding(file)
     if encoding != "utf-8":
         findings.note(
-            severity="warning", table=table.name, problem="encoding", found=f"{file.name} read as {encoding}",
+            severity="warning",
+            table=table.name,
+            problem="encoding",
+            found=f"{file.name} read as {encoding}",
             expected="UTF-8; save the file as UTF-8 if names look wrong",
-        )  # fmt: skip
+        )
     header, separator = _header(file, encoding)
     schema = dict.fromkeys([*header, EXTRA], pl.String)
-    options = dict(
-        separator=separator, has_header=False, skip_rows=1, schema=schema, null_values=MISSING,
-        row_index_name="row", row_index_offset=2, truncate_ragged_lines=True, missing_columns="insert",
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "separator": separator,
+        "has_header": False,
+        "skip_rows": 1,
+        "schema": schema,
+        "null_values": MISSING,
+        "row_index_name": "row",
+        "row_index_offset": 2,
+        "truncate_ragged_lines": True,
+        "missing_columns": "insert",
+    }
     try:
         if encoding == "utf-8":
             frame = pl.scan_csv(file, **options)
         else:
-            frame = pl.read_csv(file.read_text(encoding=encoding).encode(), **options).lazy()
+            frame = pl.read_csv(file.read_text(encoding=encoding, errors="replace").encode(), **options).lazy()
         frame.head(1).collect()
-    except (pl.exceptions.PolarsError, OSError) as problem:
-        raise UnreadableInput(f"{file}: not a readable CSV file ({_first_line(problem)}).") from None
+    except (pl.exceptions.PolarsError, OSError):
+        raise UnreadableInput(
+            f"{file}: not a readable CSV file. Look for an unclosed quotation mark; save it as UTF-8 CSV again."
+        ) from None
     return _with_decimal_points(frame, table) if separator == ";" else frame
 
 
@@ -160,9 +174,12 @@ def _with_decimal_points(frame: pl.LazyFrame, table: Table) -> pl.LazyFrame:
 def _open_workbook(path: Path, findings: Findings) -> dict[str, RawTable]:
     for sheet in unknown_sheets(path):
         findings.note(
-            severity="warning", table="workbook", problem="unknown_sheet", found=sheet,
+            severity="warning",
+            table="workbook",
+            problem="unknown_sheet",
+            found=sheet,
             expected="a sheet named for a table: " + ", ".join(TABLES),
-        )  # fmt: skip
+        )
     sheets = read_workbook(path)
     return {name: RawTable(TABLES[name], path, frame.lazy()) for name, frame in sheets.items() if name in TABLES}
 
@@ -173,9 +190,13 @@ def _with_known_columns(raw: RawTable, findings: Findings) -> RawTable:
     allowed = {*raw.table.names, "row", EXTRA}
     for column in [n for n in names if n not in allowed]:
         findings.note(
-            severity="warning", table=raw.table.name, column=column, problem="unknown_column", found=column,
+            severity="warning",
+            table=raw.table.name,
+            column=column,
+            problem="unknown_column",
+            found=column,
             expected="a column of `mspike columns`; this one is not used",
-        )  # fmt: skip
+        )
     if "patient_id" not in names:
         raise UnreadableInput(
             f"{raw.path}: no column patient_id; found {', '.join(n for n in names if n not in ('row', EXTRA))}. "
@@ -197,7 +218,3 @@ def _calendar(tables: dict[str, RawTable]) -> Calendar:
             votes = calendar_votes(column)
             iso, days = iso + votes[0], days + votes[1]
     return "day" if days > iso else "iso"
-
-
-def _first_line(problem: Exception) -> str:
-    return str(problem).splitlines()[0] if str(problem) else type(problem).__name__

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import polars as pl
@@ -79,7 +79,9 @@ def _number(text: str, comparator: str, number: Decimal) -> Reading:
     return Reading(text, lo=whole, comparator=comparator, problem="" if scaled == whole else "more_than_6_decimals")
 
 
-READING = {"lo": pl.Int64, "comparator": pl.Categorical, "state": pl.Categorical, "problem": pl.Categorical}
+READING = pl.Schema(
+    {"lo": pl.Int64, "comparator": pl.Categorical(), "state": pl.Categorical(), "problem": pl.Categorical()}
+)
 
 
 def read_values(frame: pl.DataFrame) -> pl.DataFrame:
@@ -96,7 +98,7 @@ def read_values(frame: pl.DataFrame) -> pl.DataFrame:
     readings = _readings(texts.cast(pl.String))
     # Row 0 answers for rows without a value.
     missing = pl.DataFrame([(None, "", None, "missing_value")], schema=readings.schema, orient="row")
-    place = np.zeros(int(texts.to_physical().max() or 0) + 1, dtype=np.int64)  # type: ignore[call-overload]
+    place = np.zeros(cast(int, texts.to_physical().max() or 0) + 1, dtype=np.int64)
     place[texts.to_physical().to_numpy()] = np.arange(1, len(texts) + 1)
     at = place[codes.to_physical().fill_null(0).to_numpy()]
     if codes.null_count():
@@ -117,7 +119,9 @@ def _readings(texts: pl.Series) -> pl.DataFrame:
     )
     others = texts.filter(~simple.fill_null(False))
     read = [read_value(text)[1:] for text in others]
-    special = pl.DataFrame(read, schema=dict.fromkeys(READING, pl.String) | {"lo": pl.Int64}, orient="row")
+    special = pl.DataFrame(
+        read, schema={name: pl.Int64 if name == "lo" else pl.String for name in READING}, orient="row"
+    )
     order = np.argsort(
         np.concatenate([np.flatnonzero(simple.fill_null(False)), np.flatnonzero(~simple.fill_null(False))])
     )

@@ -108,27 +108,41 @@ def _note_bad_cells(
     if column.required:
         findings.add(
             raw_frame.filter(empty),
-            severity="error", table=table.name, column=name, problem="missing", expected=_expected(column, calendar),
-        )  # fmt: skip
+            severity="error",
+            table=table.name,
+            column=name,
+            problem="missing",
+            expected=_expected(column, calendar),
+        )
     unread = parsed[name].is_null() & ~empty
     if column.kind == "date":
         partial = parsed[f"{name}_partial"].is_not_null()
         findings.add(
             raw_frame.filter(unread & partial),
-            severity=severity, table=table.name, column=name, problem="partial_date",
+            severity=severity,
+            table=table.name,
+            column=name,
+            problem="partial_date",
             expected="a complete date: a partial one is kept as it is and never completed",
-        )  # fmt: skip
+        )
         findings.add(
             raw_frame.filter(unread & ~partial),
-            severity=severity, table=table.name, column=name, problem="unreadable_date",
+            severity=severity,
+            table=table.name,
+            column=name,
+            problem="unreadable_date",
             expected=expected_date(name, calendar),
-        )  # fmt: skip
+        )
         _note_future(raw_frame, parsed, name, table, calendar, findings)
     else:
         findings.add(
             raw_frame.filter(unread),
-            severity=severity, table=table.name, column=name, problem="unreadable", expected=_expected(column, calendar),
-        )  # fmt: skip
+            severity=severity,
+            table=table.name,
+            column=name,
+            problem="unreadable",
+            expected=_expected(column, calendar),
+        )
     return pl.lit(unread)
 
 
@@ -139,9 +153,13 @@ def _note_future(
         return
     future = (parsed[name] > today()).fill_null(False)
     findings.add(
-        raw_frame.filter(future), severity="warning", table=table.name, column=name,
-        problem="future_date", expected="a date not after today",
-    )  # fmt: skip
+        raw_frame.filter(future),
+        severity="warning",
+        table=table.name,
+        column=name,
+        problem="future_date",
+        expected="a date not after today",
+    )
 
 
 def today() -> int:

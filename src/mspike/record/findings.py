@@ -6,16 +6,18 @@ from collections.abc import Iterable
 
 import polars as pl
 
-SCHEMA = {
-    "severity": pl.String,
-    "table": pl.String,
-    "row": pl.Int64,
-    "column": pl.String,
-    "patient_id": pl.String,
-    "problem": pl.String,
-    "found": pl.String,
-    "expected": pl.String,
-}
+SCHEMA = pl.Schema(
+    {
+        "severity": pl.String,
+        "table": pl.String,
+        "row": pl.Int64,
+        "column": pl.String,
+        "patient_id": pl.String,
+        "problem": pl.String,
+        "found": pl.String,
+        "expected": pl.String,
+    }
+)
 
 # error: the row was set aside. warning: it was used, look at it. info: worth knowing.
 SEVERITIES = ("error", "warning", "info")

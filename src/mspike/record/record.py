@@ -62,9 +62,13 @@ def _without_long_rows(name: str, frame: pl.DataFrame, findings: Findings) -> pl
         return frame
     long = pl.col(extra).is_not_null()
     findings.add(
-        frame.filter(long), severity="error", table=name, column=extra, problem="one_column_too_many",
+        frame.filter(long),
+        severity="error",
+        table=name,
+        column=extra,
+        problem="one_column_too_many",
         expected="as many cells as the header has names",
-    )  # fmt: skip
+    )
     # The row still counts as set aside: it stays, without a patient that could be looked up.
     return frame.with_columns(patient_id=pl.when(~long).then(pl.col("patient_id"))).drop(extra)
 
@@ -73,9 +77,13 @@ def _clean_patients(raw: pl.DataFrame, calendar: Calendar, findings: Findings) -
     patients = clean_table(raw, PATIENTS, calendar, findings)
     repeated = patients.filter(~pl.col("patient_id").is_first_distinct())
     findings.add(
-        repeated, severity="error", table="patients", column="patient_id", problem="duplicate_patient",
+        repeated,
+        severity="error",
+        table="patients",
+        column="patient_id",
+        problem="duplicate_patient",
         expected="one row a patient; the first was kept",
-    )  # fmt: skip
+    )
     patients = patients.unique("patient_id", keep="first", maintain_order=True).sort("patient_id")
     birth = pl.date(pl.col("birth_year").cast(pl.Int32), 1, 1).cast(pl.Int32)
     return patients.with_columns(
@@ -94,9 +102,13 @@ def _of_known_patients(frame: pl.DataFrame, patients: pl.DataFrame, name: str, f
         return frame.with_columns(pid=pl.lit(None, pl.Int32))
     joined = frame.join(patients.select("patient_id", "pid"), on="patient_id", how="left", maintain_order="left")
     findings.add(
-        joined.filter(pl.col("pid").is_null()), severity="error", table=name, column="patient_id",
-        problem="unknown_patient", expected="a patient of the table patients",
-    )  # fmt: skip
+        joined.filter(pl.col("pid").is_null()),
+        severity="error",
+        table=name,
+        column="patient_id",
+        problem="unknown_patient",
+        expected="a patient of the table patients",
+    )
     return joined.filter(pl.col("pid").is_not_null())
 
 
@@ -106,30 +118,54 @@ def _note_contradictions(
     """Dates that cannot all be true, and patients about whom nothing is known."""
     late = patients.filter(pl.col("contact_day") > pl.col("death_day"))
     findings.add(
-        late, severity="warning", table="patients", column="last_contact_date", problem="after_death", found=shown_text(pl.col("contact_day"), calendar),
+        late,
+        severity="warning",
+        table="patients",
+        column="last_contact_date",
+        problem="after_death",
+        found=shown_text(pl.col("contact_day"), calendar),
         expected="a date not after the patient's death",
-    )  # fmt: skip
+    )
     early = patients.filter(pl.col("death_day") < pl.col("birth_day"))
     findings.add(
-        early, severity="warning", table="patients", column="death_date", problem="before_birth", found=shown_text(pl.col("death_day"), calendar),
+        early,
+        severity="warning",
+        table="patients",
+        column="death_date",
+        problem="before_birth",
+        found=shown_text(pl.col("death_day"), calendar),
         expected="a date after the patient's birth",
-    )  # fmt: skip
+    )
     for name, column in (("treatments", "start_date"), ("lesions", "date"), ("responses", "date"), ("mrd", "date")):
         if tables[name].is_empty():
             continue
         dead = tables[name].join(patients.select("pid", "death_day"), on="pid")
         findings.add(
-            dead.filter(pl.col(column) > pl.col("death_day")), severity="warning", table=name, column=column,
-            problem="after_death", found=shown_text(pl.col(column), calendar), expected="a date not after the patient's death",
-        )  # fmt: skip
+            dead.filter(pl.col(column) > pl.col("death_day")),
+            severity="warning",
+            table=name,
+            column=column,
+            problem="after_death",
+            found=shown_text(pl.col(column), calendar),
+            expected="a date not after the patient's death",
+        )
     reversed_ = tables["treatments"].filter(pl.col("end_date") < pl.col("start_date"))
     findings.add(
-        reversed_, severity="warning", table="treatments", column="end_date", problem="ends_before_it_starts", found=shown_text(pl.col("end_date"), calendar),
+        reversed_,
+        severity="warning",
+        table="treatments",
+        column="end_date",
+        problem="ends_before_it_starts",
+        found=shown_text(pl.col("end_date"), calendar),
         expected="an end not before the start",
-    )  # fmt: skip
+    )
     known = [t.select("pid") for t in tables.values() if t.height]
     silent = patients.join(pl.concat(known), on="pid", how="anti") if known else patients
     findings.add(
-        silent, severity="warning", table="patients", column="patient_id", problem="nothing_known",
+        silent,
+        severity="warning",
+        table="patients",
+        column="patient_id",
+        problem="nothing_known",
         expected="at least one row about this patient in another table",
-    )  # fmt: skip
+    )

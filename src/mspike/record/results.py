@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import polars as pl
 
@@ -18,8 +19,15 @@ ANALYTE = pl.Enum(NAMES)
 
 # Two values of one specimen: the later one is taken for these. Others (ward measurements) repeat by nature.
 RESPONSE_ANALYTES = (
-    "serum_m", "urine_m_24h", "kappa_flc", "lambda_flc", "serum_ife", "urine_ife", "iga", "circulating_plasma_cells",
-)  # fmt: skip
+    "serum_m",
+    "urine_m_24h",
+    "kappa_flc",
+    "lambda_flc",
+    "serum_ife",
+    "urine_ife",
+    "iga",
+    "circulating_plasma_cells",
+)
 
 # Words that repeat: kept as categories, so that each distinct one is read once.
 CATEGORICAL = ("analyte", "value", "unit", "method", "ref_low", "ref_high", "attribution")
@@ -51,7 +59,7 @@ def _typed(raw: pl.DataFrame, patients: pl.DataFrame, calendar: Calendar) -> pl.
     words = [pl.col(c).cast(pl.String).cast(pl.Categorical) for c in CATEGORICAL if frame.schema[c] != pl.Categorical]
     typed = frame.with_columns(
         *words,
-        pl.col("patient_id", "specimen_id").cast(pl.String),
+        pl.col("patient_id", "specimen_id").cast(pl.String).str.strip_chars(),
         day=day_of("date", frame.schema["date"], calendar),
     )
     typed = typed.with_columns(name=_by_distinct(typed["analyte"], _known_analyte))
@@ -110,9 +118,12 @@ def _note_attribution(frame: pl.DataFrame, findings: Findings) -> None:
     marks = pl.col("attribution").cast(pl.String).str.to_lowercase()
     findings.add(
         _named(frame.filter(marks.is_not_null() & ~marks.is_in(ATTRIBUTIONS))),
-        severity="warning", table="results", column="attribution", problem="unreadable",
+        severity="warning",
+        table="results",
+        column="attribution",
+        problem="unreadable",
         expected="one of " + ", ".join(ATTRIBUTIONS),
-    )  # fmt: skip
+    )
 
 
 def _named(frame: pl.DataFrame) -> pl.DataFrame:
@@ -156,9 +167,13 @@ def _refuse_unreadable(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
         dirty = _named(dirty)
         rounded = dirty.filter(pl.col("problem") == "more_than_6_decimals")
         findings.add(
-            rounded, severity="warning", table="results", column="value",
-            problem="more_than_6_decimals", expected="at most 6 decimals; it was rounded to 6",
-        )  # fmt: skip
+            rounded,
+            severity="warning",
+            table="results",
+            column="value",
+            problem="more_than_6_decimals",
+            expected="at most 6 decimals; it was rounded to 6",
+        )
         checks: list[Check] = [("value", p, pl.col("problem") == p, text) for p, text in _UNREADABLE.items()]
         frame = _refuse(frame, checks, findings)
     return _refuse_wrong_kind(frame.drop("problem"), findings)
@@ -174,13 +189,21 @@ def _refuse_wrong_kind(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
         lo=pl.when(nothing).then(pl.lit(0, pl.Int64)).otherwise(pl.col("lo")),
         state=pl.when(~nothing).then(pl.col("state")),
     )
-    if not frame.select((pl.col("lo").is_null() & pl.col("analyte").is_in(amounts)).any() | (pl.col("state").is_null() & pl.col("analyte").is_in(words)).any()).item():  # fmt: skip
+    if not frame.select(
+        (pl.col("lo").is_null() & pl.col("analyte").is_in(amounts)).any()
+        | (pl.col("state").is_null() & pl.col("analyte").is_in(words)).any()
+    ).item():
         return frame
     is_amount, is_word = pl.col("analyte").is_in(amounts), pl.col("analyte").is_in(words)
     checks: list[Check] = [
         ("value", "not_a_number", is_amount & pl.col("lo").is_null(), "a number, <number, or negative (none found)"),
-        ("value", "not_a_word", is_word & pl.col("state").is_null(), "negative, positive, oligoclonal, therapeutic_antibody or a band such as IgG kappa"),
-    ]  # fmt: skip
+        (
+            "value",
+            "not_a_word",
+            is_word & pl.col("state").is_null(),
+            "negative, positive, oligoclonal, therapeutic_antibody or a band such as IgG kappa",
+        ),
+    ]
     return _refuse(frame, checks, findings)
 
 
@@ -188,7 +211,7 @@ def _in_canonical_units(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame
     """Multiplies each amount by the exact factor of its unit; "<x" and ">x" become intervals."""
     used = frame.filter(pl.col("state").is_null()).select("analyte", "unit").unique()
     rows = [(a, u, *_factor(a, u)) for a, u in used.iter_rows()]
-    schema = {
+    schema: dict[str, Any] = {
         "analyte": ANALYTE,
         "unit": pl.Categorical,
         "times": pl.Int64,
@@ -249,15 +272,22 @@ def _with_urine_volume(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
 
 
 def _refuse_units(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
-    accepted = pl.col("analyte").cast(pl.String).replace_strict(
-        {a.name: "one of " + ", ".join(a.units) for a in ANALYTES.values()}, default=""
-    )  # fmt: skip
+    accepted = (
+        pl.col("analyte")
+        .cast(pl.String)
+        .replace_strict({a.name: "one of " + ", ".join(a.units) for a in ANALYTES.values()}, default="")
+    )
     problem = pl.col("unit_problem")
     checks: list[Check] = [
         ("unit", "missing_unit", problem == "missing_unit", accepted),
-        ("unit", "spot_urine", problem == "concentration", "mg/24 h, or a concentration with urine_volume_24h on the same day; a spot urine is never converted"),
+        (
+            "unit",
+            "spot_urine",
+            problem == "concentration",
+            "mg/24 h, or a concentration with urine_volume_24h on the same day; a spot urine is never converted",
+        ),
         ("unit", "unit_of_another_kind", problem == "unit_of_another_kind", accepted),
-    ]  # fmt: skip
+    ]
     return _refuse(frame, checks, findings)
 
 
@@ -279,22 +309,25 @@ def _as_intervals(frame: pl.DataFrame) -> pl.DataFrame:
 def _refuse_implausible(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     limits = {a.name: int(a.high * MICRO) for a in ANALYTES.values() if a.high is not None}
     highest = pl.col("analyte").cast(pl.String).replace_strict(limits, default=None, return_dtype=pl.Int64)
-    if frame["lo"].max() is None or frame["lo"].max() <= min(limits.values()):  # type: ignore[operator]
+    if cast(int, frame["lo"].max() or 0) <= min(limits.values()):
         return frame
     per_analyte = frame.group_by("analyte").agg(pl.col("lo").max())
     if per_analyte.filter(pl.col("lo") > highest).is_empty():
         return frame
-    expected = pl.format("at most {} {}", highest // MICRO, pl.col("analyte").cast(pl.String).replace_strict({a.name: a.unit for a in ANALYTES.values()}, default=""))  # fmt: skip
+    expected = pl.format(
+        "at most {} {}",
+        highest // MICRO,
+        pl.col("analyte").cast(pl.String).replace_strict({a.name: a.unit for a in ANALYTES.values()}, default=""),
+    )
     return _refuse(frame, [("value", "implausible", pl.col("lo") > highest, expected)], findings)
 
 
 def _one_value_a_specimen(frame: pl.DataFrame, patients: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Sorts by patient and day; of one specimen's repeated value the later report stands (rules.md C0.4)."""
-    span = frame["day"].max(), frame["day"].min()
-    if span[0] is None:
+    if frame.is_empty():
         return frame
-    low = int(span[1])  # type: ignore[call-overload]
-    width = int(span[0]) - low + 1  # type: ignore[call-overload]
+    low, high = cast(int, frame["day"].min()), cast(int, frame["day"].max())
+    width = high - low + 1
     when = pl.col("pid").cast(pl.Int64) * width + (pl.col("day") - low)
     frame = frame.with_columns(_when=when)
     if not frame["_when"].is_sorted():
@@ -327,8 +360,12 @@ def _without_repeats(frame: pl.DataFrame, patients: pl.DataFrame, findings: Find
     rest = repeats.join(copy.select("_at"), on="_at", how="anti")
     rerun = rest.filter(~pl.struct(same).is_last_distinct())
     findings.add(
-        _named(rerun.join(names, on="pid")), severity="warning", table="results", column="value", problem="superseded",
+        _named(rerun.join(names, on="pid")),
+        severity="warning",
+        table="results",
+        column="value",
+        problem="superseded",
         expected="one value a specimen: the later row was kept; give specimen_id if these are two specimens",
-    )  # fmt: skip
+    )
     dropped = pl.concat([copy.select("_at"), rerun.select("_at")])
     return rows.join(dropped, on="_at", how="anti", maintain_order="left").drop("_at")

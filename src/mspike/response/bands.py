@@ -1,4 +1,4 @@
-"""What a band on immunofixation means: the clone, a therapeutic antibody, or recovery of other clones (rules.md 1.7)."""
+"""What a band on immunofixation means: the clone, a therapeutic antibody, or other clones recovering (rules.md 1.7)."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ unknown the visit falls to the next lower category, and `could_be` says what it 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import polars as pl
 
@@ -66,7 +67,8 @@ def cr_marrow(criteria: Criteria) -> pl.Expr:
 
 
 def cr_imaging() -> pl.Expr:
-    return pl.when(pl.col("has_plasmacytoma")).then(pl.col("spd_all_resolved")).otherwise(True)
+    baseline = pl.when(pl.col("has_plasmacytoma")).then(pl.col("spd_all_resolved")).otherwise(True)
+    return baseline & ~pl.col("other_plasmacytoma")
 
 
 def normal_ratio(settings: Settings) -> pl.Expr:
@@ -200,13 +202,15 @@ def index_missing() -> dict[str, pl.Expr]:
 def with_categories(sheet: pl.DataFrame, criteria: Criteria, settings: Settings) -> pl.DataFrame:
     """Adds the three-valued criteria, `raw`, `could_be`, and `biochemical` (the category with imaging left out)."""
     sheet = _judged(sheet, criteria, settings)
-    imaged = (pl.col("has_plasmacytoma") | pl.col("by_lesion") | pl.col("lesion_pd")).fill_null(True)
+    imaged = (
+        pl.col("has_plasmacytoma") | pl.col("other_plasmacytoma") | pl.col("by_lesion") | pl.col("lesion_pd")
+    ).fill_null(True)
     if not sheet.select(imaged.any()).item():
         return sheet.with_columns(biochemical=pl.col("raw"))
     sheet = sheet.with_row_index("_row")
     # The same criteria once more, as if nobody had seen a lesion: reported beside NE where it was never imaged again.
     blind = sheet.filter(imaged).with_columns(
-        has_target=False, has_plasmacytoma=False, lesion_pd=False, pd_lesion=False,
+        has_target=False, has_plasmacytoma=False, other_plasmacytoma=False, lesion_pd=False, pd_lesion=False,
         baseline_unknown=pl.col("baseline_unknown") | pl.col("by_lesion"),
     )  # fmt: skip
     blind = _judged(blind, criteria, settings).select("_row", biochemical="raw")
@@ -225,7 +229,8 @@ def _judged(sheet: pl.DataFrame, criteria: Criteria, settings: Settings) -> pl.D
         vgpr=vgpr(criteria, settings),
         pr=pr(criteria, settings),
         mr=mr(criteria, settings),
-        cr_sample=cr_sample(settings),
+        # A sample whose own CR is withheld confirms nobody else's.
+        cr_sample=cr_sample(settings) & ~clear_spike(criteria),
         normal_ratio=normal_ratio(settings),
         contradiction=contradiction(criteria),
         lab_missing=pl.any_horizontal(index_missing().values()),
@@ -240,7 +245,7 @@ def _enum(category: str) -> pl.Expr:
 
 
 def _first_true(unknown_index: pl.Expr) -> pl.Expr:
-    chosen = pl.when(pl.col("pd")).then(_enum("PD")).when(unknown_index).then(_enum("NE"))
+    chosen: Any = pl.when(pl.col("pd")).then(_enum("PD")).when(unknown_index).then(_enum("NE"))
     for category in RESPONSES:
         chosen = chosen.when(pl.col(category.lower())).then(_enum(category))
     return chosen.when(pl.col("baseline_unknown")).then(_enum("NE")).otherwise(_enum("SD"))
@@ -248,7 +253,7 @@ def _first_true(unknown_index: pl.Expr) -> pl.Expr:
 
 def _first_possible() -> pl.Expr:
     """The best category not ruled out: what the visit could still be had the missing items been measured."""
-    chosen = pl.when(pl.col("pd")).then(_enum("PD"))
+    chosen: Any = pl.when(pl.col("pd")).then(_enum("PD"))
     for category in RESPONSES:
         chosen = chosen.when(pl.col(category.lower()).ne_missing(False)).then(_enum(category))
     return chosen.when(pl.col("baseline_unknown")).then(_enum("VGPR")).otherwise(_enum("SD"))

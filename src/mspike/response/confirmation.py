@@ -23,7 +23,7 @@ _AT_ONCE = ("marrow", "lesion", "calcium")
 
 
 def with_confirmation(sheet: pl.DataFrame, criteria: Criteria, settings: Settings) -> pl.DataFrame:
-    """Adds `confirmed` (category), `pd_confirmed` and the flags of what stayed unconfirmed. Needs rows by gid in visit order.
+    """Adds `confirmed` (category), `pd_confirmed` and the flags of what stayed unconfirmed. Rows lie by gid.
 
     Columns used: gid, after_new_therapy, raw, pd_<limb>, cr_sample, normal_ratio, values, nadirs, death columns;
     for assigned responses: assigned_confirmed.
@@ -82,7 +82,11 @@ def _with_progression(judged: pl.DataFrame, criteria: Criteria, settings: Settin
     any_next = pl.any_horizontal([*confirming.values(), *(pl.col(f"next_pd_{limb}") for limb in _AT_ONCE)])
     same_limb = pl.any_horizontal(pl.col(f"pd_{limb}") & confirming[limb] for limb in BIOCHEMICAL)
     by_next = same_limb if settings.pd_confirmation == "same_limb" else any_next
-    by_next = pl.when(pl.col("assigned")).then(pl.col("next_raw") == "PD").otherwise(by_next | (pl.col("next_assigned") & (pl.col("next_raw") == "PD")))  # fmt: skip
+    by_next = (
+        pl.when(pl.col("assigned"))
+        .then(pl.col("next_raw") == "PD")
+        .otherwise(by_next | (pl.col("next_assigned") & (pl.col("next_raw") == "PD")))
+    )
     confirmed = at_once | by_next | pl.col("assigned_confirmed")
     if settings.pd_confirmation == "two_markers":
         confirmed = confirmed | (pl.sum_horizontal(pl.col(f"pd_{limb}") for limb in BIOCHEMICAL) >= 2)
@@ -116,7 +120,7 @@ def _with_complete_response(judged: pl.DataFrame) -> pl.DataFrame:
 
 
 def _told_at(row: pl.Expr) -> pl.Expr:
-    """What the sample in that row told, if it is of the same line and stretch of therapy; no such sample tells nothing."""
+    """What the sample in that row told, if it is of the same line and stretch of therapy."""
     at = row.fill_null(0)
     same = pl.col("_part").gather(at) == pl.col("_part")
     return (pl.col("_told").gather(at) & same & row.is_not_null()).fill_null(False)

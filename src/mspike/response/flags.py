@@ -28,12 +28,35 @@ RENAL_RATIO_HIGH = 310  # hundredths: the wider range some use in kidney failure
 FLARE_DAYS = 90
 
 FLAGS = (
-    "after_new_therapy", "unconfirmed_pd", "unconfirmed_response", "non_measurable", "method_change",
-    "urine_unobtainable", "pd_possible_blq", "response_possible_blq", "pd_not_excluded", "nadir_policies_differ",
-    "threshold_response", "renal_ratio", "flc_suppressed", "reflex_needed", "oligoclonal_reconstitution", "other_band",
-    "ife_contradicts_spike", "marrow_precedes_ife", "light_chain_escape", "lesion_review", "flare_suspected",
-    "new_uptake", "relapse_from_cr", "relapse_from_mrd_negative", "clinical_relapse", "clinical_relapse_suspected", "biochemical_relapse", "not_pd",
-)  # fmt: skip
+    "after_new_therapy",
+    "unconfirmed_pd",
+    "unconfirmed_response",
+    "non_measurable",
+    "method_change",
+    "urine_unobtainable",
+    "pd_possible_blq",
+    "response_possible_blq",
+    "pd_not_excluded",
+    "nadir_policies_differ",
+    "threshold_response",
+    "renal_ratio",
+    "flc_suppressed",
+    "reflex_needed",
+    "oligoclonal_reconstitution",
+    "other_band",
+    "ife_contradicts_spike",
+    "marrow_precedes_ife",
+    "light_chain_escape",
+    "lesion_review",
+    "flare_suspected",
+    "new_uptake",
+    "relapse_from_cr",
+    "relapse_from_mrd_negative",
+    "clinical_relapse",
+    "clinical_relapse_suspected",
+    "biochemical_relapse",
+    "not_pd",
+)
 
 
 def with_visit_facts(sheet: pl.DataFrame, record: Record) -> pl.DataFrame:
@@ -90,10 +113,12 @@ def with_flags(sheet: pl.DataFrame, criteria: Criteria, settings: Settings) -> p
         **_relapse(criteria),
         "threshold_response": _threshold_response(criteria),
         "marrow_precedes_ife": _marrow_precedes(settings),
-        "flare_suspected": pl.col("lesion_pd") & (pl.col("kind") == "car_t") & (pl.col("imaging_day") - pl.col("index_day") <= FLARE_DAYS),
+        "flare_suspected": pl.col("lesion_pd")
+        & (pl.col("kind") == "car_t")
+        & (pl.col("imaging_day") - pl.col("index_day") <= FLARE_DAYS),
         "ife_contradicts_spike": pl.col("contradiction"),
         "pd_not_excluded": pl.col("lab_missing") & (pl.col("raw") == "NE"),
-    }  # fmt: skip
+    }
     # A flag that cannot be judged is not raised: it asserts nothing about the patient.
     return sheet.with_columns(expression.fill_null(False).alias(name) for name, expression in flags.items())
 
@@ -106,9 +131,14 @@ def _quantification(criteria: Criteria) -> dict[str, pl.Expr]:
     ]
     falls = [
         fallen(amount(name), amount(f"{name}_base"), criteria.value("imwg.vgpr", f"{fall}_fall")).is_null()
-        & pl.col(by) & amount(name).known
-        for name, fall, by in (("serum_m", "serum_m", "by_serum"), ("urine_m_24h", "urine_m", "by_urine"), ("dflc", "dflc", "by_dflc"))
-    ]  # fmt: skip
+        & pl.col(by)
+        & amount(name).known
+        for name, fall, by in (
+            ("serum_m", "serum_m", "by_serum"),
+            ("urine_m_24h", "urine_m", "by_urine"),
+            ("dflc", "dflc", "by_dflc"),
+        )
+    ]
     below_vgpr = pl.col("raw").is_in(["PR", "MR", "SD"])
     return {
         "pd_possible_blq": pl.any_horizontal(undecided) & (pl.col("raw") != "PD"),
@@ -220,8 +250,13 @@ def with_relapses(sheet: pl.DataFrame, status: pl.DataFrame, criteria: Criteria)
     samples = negatives.select("pid", negative_day=pl.col("day").cast(pl.Int64)).sort("negative_day")
     visits = sheet.with_row_index("_row").select("_row", "pid", "day", "index_day").sort("day")
     last = visits.join_asof(
-        samples, left_on="day", right_on="negative_day", by="pid", strategy="backward", allow_exact_matches=False,
+        samples,
+        left_on="day",
+        right_on="negative_day",
+        by="pid",
+        strategy="backward",
+        allow_exact_matches=False,
         check_sortedness=False,
-    ).sort("_row")  # fmt: skip
+    ).sort("_row")
     tested = (last["negative_day"] > last["index_day"]).fill_null(False)
     return sheet.with_columns(relapse_from_mrd_negative=(tested & pl.col("_again")).fill_null(False)).drop("_again")

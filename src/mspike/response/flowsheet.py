@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import polars as pl
 
@@ -95,12 +97,13 @@ def _after_first_response_day(rows: pl.DataFrame, lines: pl.DataFrame, settings:
     if infusions.is_empty():
         return rows
     ranked = infusions.with_columns(k=pl.int_range(pl.len()).over("pid"))
-    for k in range(int(ranked["k"].max()) + 1):  # type: ignore[call-overload]
+    infusions_each = cast(int, ranked["k"].max()) + 1
+    for k in range(infusions_each):
         nth = ranked.filter(pl.col("k") == k).select("pid", pl.col("index_day").alias(f"infusion_{k}"))
         rows = rows.join(nth, on="pid", how="left", maintain_order="left")
         infusion = pl.col(f"infusion_{k}")
         early = early | ((day > infusion) & (day < infusion + wait)).fill_null(False)
-    return rows.filter(~early).drop(f"infusion_{k}" for k in range(int(ranked["k"].max()) + 1))  # type: ignore[call-overload]
+    return rows.filter(~early).drop(f"infusion_{k}" for k in range(infusions_each))
 
 
 def _days(rows: pl.DataFrame, starts: pl.DataFrame) -> pl.DataFrame:
@@ -173,14 +176,22 @@ def _with_marrow(visits: pl.DataFrame, marrow: pl.DataFrame) -> pl.DataFrame:
 
 def _with_companions(visits: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Calcium, albumin, haemoglobin and creatinine within 7 days of the visit's opening; the worst value counts."""
-    worst = {"calcium": pl.col("lo").max(), "albumin": pl.col("lo").max(), "haemoglobin": pl.col("lo").min(), "creatinine": pl.col("lo").max()}  # fmt: skip
+    worst = {
+        "calcium": pl.col("lo").max(),
+        "albumin": pl.col("lo").max(),
+        "haemoglobin": pl.col("lo").min(),
+        "creatinine": pl.col("lo").max(),
+    }
     near = rows.filter(pl.col("analyte").is_in(list(COMPANIONS)))
     if near.is_empty():
         none = [pl.lit(None, pl.Int64).alias(f"{c}_lo") for c in COMPANIONS]
         return visits.with_columns(
-            *none, calcium_day=pl.lit(None, pl.Int32), calcium_by=pl.lit(None, pl.String),
-            haemoglobin_by=pl.lit(None, pl.String), creatinine_by=pl.lit(None, pl.String),
-        )  # fmt: skip
+            *none,
+            calcium_day=pl.lit(None, pl.Int32),
+            calcium_by=pl.lit(None, pl.String),
+            haemoglobin_by=pl.lit(None, pl.String),
+            creatinine_by=pl.lit(None, pl.String),
+        )
     place = visits.select("visit", "pid", "opened").sort("opened")
     near = near.with_columns(pl.col("pid", "day").cast(pl.Int64)).sort("day")
     found = near.join_asof(
@@ -194,17 +205,25 @@ def _with_companions(visits: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     ).filter(pl.col("visit").is_not_null())
     by = pl.col("attribution").cast(pl.String).str.to_lowercase()
     for analyte in COMPANIONS:
-        part = found.filter(pl.col("analyte") == analyte).group_by("visit").agg(
-            worst[analyte].alias(f"{analyte}_lo"),
-            pl.col("day").cast(pl.Int32).min().alias(f"{analyte}_day"),
-            pl.when((by == "myeloma").any()).then(pl.lit("myeloma")).when((by == "other").any()).then(pl.lit("other")).alias(f"{analyte}_by"),
-        )  # fmt: skip
+        part = (
+            found.filter(pl.col("analyte") == analyte)
+            .group_by("visit")
+            .agg(
+                worst[analyte].alias(f"{analyte}_lo"),
+                pl.col("day").cast(pl.Int32).min().alias(f"{analyte}_day"),
+                pl.when((by == "myeloma").any())
+                .then(pl.lit("myeloma"))
+                .when((by == "other").any())
+                .then(pl.lit("other"))
+                .alias(f"{analyte}_by"),
+            )
+        )
         visits = visits.join(part, on="visit", how="left", maintain_order="left")
     return visits
 
 
 def flowsheet(visits: pl.DataFrame, lines: pl.DataFrame, criteria: Criteria, settings: Settings) -> pl.DataFrame:
-    """One row a line and visit after its index day, with baseline, derived values and nadirs; by gid and visit order."""
+    """One row a line and visit after its index day, with baseline, derived values and nadirs; by gid and visit."""
     sheet = _lines_and_visits(lines, visits)
     sheet = sheet.with_columns(
         early=(pl.col("kind") == "car_t")
@@ -291,7 +310,9 @@ def with_nadirs(sheet: pl.DataFrame, policy: str) -> pl.DataFrame:
     parts = [f"{name}_{part}" for name in NADIRS for part in ("lo", "hi")]
     # A parameter that nobody measured after baseline keeps its baseline as nadir.
     measured = [c for c in parts if sheet[c].null_count() < sheet.height]
-    held = sheet.select(_held(c) if policy == "lowest_confirmed" else pl.col(c) for c in measured)
+    # The marrow is not repeated to confirm anything: its lowest value stands under either policy.
+    observed = policy == "lowest_observed"
+    held = sheet.select(pl.col(c) if observed or c.startswith("marrow") else _held(c) for c in measured)
     lows = _lowest_before(held, sheet["gid"].to_numpy())
     lowest = pl.DataFrame({c: lows[:, k] for k, c in enumerate(measured)}, schema=dict.fromkeys(measured, pl.Int64))
     lowest = lowest.select(pl.when(pl.col(c) < NOTHING).then(pl.col(c)).alias(f"_{c}") for c in measured)
@@ -313,7 +334,7 @@ def _held(column: str) -> pl.Expr:
     """The level held at two consecutive measurements: the higher of this one and the one before."""
     value = pl.col(column)
     before = pl.coalesce(value.forward_fill().shift(1).over("gid"), _base(column))
-    return pl.when(value.is_not_null()).then(pl.max_horizontal(value, before)).alias(column)
+    return pl.when(value.is_not_null() & before.is_not_null()).then(pl.max_horizontal(value, before)).alias(column)
 
 
 def _lowest_before(values: pl.DataFrame, gid: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ heal), but a new or growing one is progression.
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from mspike.knowledge.criteria import Criteria
@@ -14,7 +16,7 @@ from mspike.response.settings import Settings
 MICROMETRE = 1_000
 BASELINE_FRESH_DAYS = 28
 
-NO_LESIONS = {
+NO_LESIONS: dict[str, Any] = {
     "spd": pl.Int64,
     "spd_all_resolved": pl.Boolean,
     "lesion_pd": pl.Boolean,
@@ -45,7 +47,7 @@ def seen(lesions: pl.DataFrame) -> pl.DataFrame:
 
 
 def baseline_lesions(images: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """The lesions present at each line's baseline: gid, lesion_id, site, sizes, target (soft tissue, not irradiated)."""
+    """The lesions present at each baseline: gid, lesion_id, site, sizes, target (soft tissue, not irradiated)."""
     before = images.join(lines.select("gid", "pid", "index_day", "cut_day"), on="pid").filter(
         pl.col("day") <= pl.col("index_day")
     )
@@ -78,13 +80,18 @@ def with_lesions(
     """Adds to each visit what imaging says: spd now, all resolved, progression (three-valued), sites, review flags."""
     if images.is_empty():
         return sheet.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in NO_LESIONS.items()).with_columns(
-            lesion_pd=pl.lit(False), lesion_review=pl.lit(False), new_uptake=pl.lit(False)
+            lesion_pd=pl.lit(False),
+            lesion_review=pl.lit(False),
+            new_uptake=pl.lit(False),
+            other_plasmacytoma=pl.lit(False),
         )
     sheet = sheet.with_row_index("_row")
     remaining = _remaining(sheet, images, baseline, settings)
     judged = _judged(sheet, images, baseline, criteria, settings)
+    left = _others_left(sheet, images, baseline)
     return (
-        sheet.join(remaining, on="_row", how="left", maintain_order="left")
+        sheet.with_columns(other_plasmacytoma=pl.col("_row").is_in(left.implode()))
+        .join(remaining, on="_row", how="left", maintain_order="left")
         .join(judged, on=["gid", "imaging_day"], how="left", maintain_order="left")
         .with_columns(
             # No imaging at this visit: nothing new was looked for; imaging is not compulsory (rules.md 1.4).
@@ -108,9 +115,13 @@ def _remaining(sheet: pl.DataFrame, images: pl.DataFrame, baseline: pl.DataFrame
     )
     found = wanted.sort("at").join_asof(
         later.with_columns(pl.col("pid").cast(wanted.schema["pid"])),
-        left_on="at", right_on="seen_day", by=["pid", "lesion_id"], strategy="backward",
-        tolerance=settings.imaging_carry_forward_days, check_sortedness=False,
-    )  # fmt: skip
+        left_on="at",
+        right_on="seen_day",
+        by=["pid", "lesion_id"],
+        strategy="backward",
+        tolerance=settings.imaging_carry_forward_days,
+        check_sortedness=False,
+    )
     wait = pl.when(pl.col("kind") == "car_t").then(settings.first_response_day).otherwise(1)
     valid = pl.col("seen_day") >= pl.col("index_day") + wait
     product = pl.when(valid).then(pl.col("product"))
@@ -118,6 +129,36 @@ def _remaining(sheet: pl.DataFrame, images: pl.DataFrame, baseline: pl.DataFrame
         spd=pl.when(product.filter("target").is_not_null().all()).then(product.filter("target").sum()),
         spd_all_resolved=(product == 0).all(ignore_nulls=False),
     )
+
+
+def _others_left(sheet: pl.DataFrame, images: pl.DataFrame, baseline: pl.DataFrame) -> pl.Series:
+    """Rows at which a soft-tissue lesion that was not there at baseline is left: it was seen and not yet resolved.
+
+    However long ago it was seen, nothing but imaging shows that it has gone.
+    """
+    soft = images.filter(
+        (pl.col("site").fill_null("unknown") != "bone") & pl.col("finding").is_in(["measured", "new", "resolved"])
+    )
+    named = soft.select("pid", "lesion_id").unique()
+    wanted = sheet.select("_row", "gid", "pid", "index_day", at=pl.coalesce("imaging_day", "opened")).join(
+        named, on="pid"
+    )
+    wanted = wanted.join(baseline.select("gid", "lesion_id"), on=["gid", "lesion_id"], how="anti")
+    states = soft.select(
+        "pid", "lesion_id", pl.col("day").cast(pl.Int64).alias("seen_day"), gone=pl.col("product") == 0
+    )
+    found = wanted.sort("at").join_asof(
+        states.with_columns(pl.col("pid").cast(wanted.schema["pid"])).sort("seen_day"),
+        left_on="at",
+        right_on="seen_day",
+        by=["pid", "lesion_id"],
+        strategy="backward",
+        check_sortedness=False,
+    )
+    there = (
+        pl.col("seen_day").is_not_null() & (pl.col("seen_day") > pl.col("index_day")) & pl.col("gone").ne_missing(True)
+    )
+    return found.filter(there)["_row"].unique()
 
 
 def _judged(
@@ -162,21 +203,29 @@ def _judged(
 def _with_history(now: pl.DataFrame, images: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """What was known of each lesion before: seen at all, resolved last, and its nadir (longest with its short axis)."""
     past = images.select("pid", "lesion_id", past_day="day", past_longest="longest_mm", past_short="perpendicular_mm")
-    earlier = now.select("gid", "pid", "index_day", "kind", "imaging_day", "lesion_id").join(
-        past, on=["pid", "lesion_id"]
-    ).filter(pl.col("past_day") < pl.col("imaging_day"))  # fmt: skip
+    earlier = (
+        now.select("gid", "pid", "index_day", "kind", "imaging_day", "lesion_id")
+        .join(past, on=["pid", "lesion_id"])
+        .filter(pl.col("past_day") < pl.col("imaging_day"))
+    )
     wait = pl.when(pl.col("kind") == "car_t").then(settings.first_response_day).otherwise(1)
     counts = (pl.col("past_day") <= pl.col("index_day")) | (pl.col("past_day") >= pl.col("index_day") + wait)
     key = ["gid", "imaging_day", "lesion_id"]
     # The nadir runs from the baseline on: of what lies before the index day only the last measurement counts.
     last_before = pl.col("past_day").filter(pl.col("past_day") <= pl.col("index_day")).max()
-    history = earlier.sort("past_day").group_by(key).agg(
-        had=pl.len() > 0,
-        last_longest=pl.col("past_longest").last(),
-        rows=pl.struct("past_longest", "past_short").filter(
-            counts & pl.col("past_longest").is_not_null() & ((pl.col("past_day") > pl.col("index_day")) | (pl.col("past_day") == last_before))
-        ),
-    )  # fmt: skip
+    history = (
+        earlier.sort("past_day")
+        .group_by(key)
+        .agg(
+            had=pl.len() > 0,
+            last_longest=pl.col("past_longest").last(),
+            rows=pl.struct("past_longest", "past_short").filter(
+                counts
+                & pl.col("past_longest").is_not_null()
+                & ((pl.col("past_day") > pl.col("index_day")) | (pl.col("past_day") == last_before))
+            ),
+        )
+    )
     lowest = pl.col("rows").list.eval(pl.element().sort_by(pl.element().struct.field("past_longest"))).list.first()
     history = history.with_columns(
         nadir_longest=lowest.struct.field("past_longest"), nadir_short=lowest.struct.field("past_short")
@@ -229,7 +278,12 @@ def _spd_growth(
         "gid", "pid", "lesion_id", "index_day", base_product="product"
     )
     if base.is_empty():
-        schema = {"gid": now.schema["gid"], "imaging_day": pl.Int64, "lesions": pl.UInt32, "sum_grown": pl.Boolean}
+        schema: dict[str, Any] = {
+            "gid": now.schema["gid"],
+            "imaging_day": pl.Int64,
+            "lesions": pl.UInt32,
+            "sum_grown": pl.Boolean,
+        }
         return pl.DataFrame(schema=schema)
     n = base.group_by("gid").agg(lesions=pl.len(), base_sum=pl.col("base_product").sum())
     later = (
@@ -250,6 +304,9 @@ def _spd_growth(
     grown = (pl.col("total") * q >= pl.col("nadir") * (q + p)) & (pl.col("total") > 0)
     sums = later.select("gid", imaging_day=pl.col("day").cast(pl.Int64), sum_grown=grown)
     # An incomplete sum is unknown, not unchanged; the longest diameters are still judged.
-    return now.select("gid", "imaging_day").unique().join(n.select("gid", "lesions"), on="gid").join(
-        sums, on=["gid", "imaging_day"], how="left"
-    )  # fmt: skip
+    return (
+        now.select("gid", "imaging_day")
+        .unique()
+        .join(n.select("gid", "lesions"), on="gid")
+        .join(sums, on=["gid", "imaging_day"], how="left")
+    )

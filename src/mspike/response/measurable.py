@@ -29,8 +29,12 @@ def involved_chain(settings: Settings) -> pl.Expr:
 def dflc(kappa: Amount, lambda_: Amount) -> tuple[pl.Expr, pl.Expr]:
     """Involved minus uninvolved free light chain, never below 0, as an interval; needs the column `chain`."""
     is_kappa = pl.col("chain") == "kappa"
-    involved = Amount(pl.when(is_kappa).then(kappa.lo).otherwise(lambda_.lo), pl.when(is_kappa).then(kappa.hi).otherwise(lambda_.hi))  # fmt: skip
-    other = Amount(pl.when(is_kappa).then(lambda_.lo).otherwise(kappa.lo), pl.when(is_kappa).then(lambda_.hi).otherwise(kappa.hi))  # fmt: skip
+    involved = Amount(
+        pl.when(is_kappa).then(kappa.lo).otherwise(lambda_.lo), pl.when(is_kappa).then(kappa.hi).otherwise(lambda_.hi)
+    )
+    other = Amount(
+        pl.when(is_kappa).then(lambda_.lo).otherwise(kappa.lo), pl.when(is_kappa).then(lambda_.hi).otherwise(kappa.hi)
+    )
     known = pl.col("chain").is_not_null() & involved.known & other.known
     return (
         pl.when(known).then(pl.max_horizontal(involved.lo - other.hi, pl.lit(0))),

@@ -14,9 +14,13 @@ PAIRING_DAYS = 91  # CR at any time before, or within three months of the sample
 IMAGING_DAYS = 91
 YEAR_DAYS = 365
 COURSE = {
-    "mrd_negative_day": pl.Int32, "loss_day": pl.Int32, "sustained_mrd_days": pl.Int32, "mrd_negative_cr": pl.Boolean,
-    "imaging_mrd_negative": pl.Boolean, "sustained_mrd_negative": pl.Boolean,
-}  # fmt: skip
+    "mrd_negative_day": pl.Int32,
+    "loss_day": pl.Int32,
+    "sustained_mrd_days": pl.Int32,
+    "mrd_negative_cr": pl.Boolean,
+    "imaging_mrd_negative": pl.Boolean,
+    "sustained_mrd_negative": pl.Boolean,
+}
 MEDIASTINUM = 2  # Deauville 2: uptake not above the mediastinal blood pool
 
 
@@ -70,9 +74,12 @@ def mrd_course(
     samples = (
         lines.select("gid", "pid", "index_day", "next_day")
         .join(status.filter(pl.col("threshold") == threshold), on="pid")
-        .filter((pl.col("day") > pl.col("index_day")) & (pl.col("next_day").is_null() | (pl.col("day") <= pl.col("next_day"))))
+        .filter(
+            (pl.col("day") > pl.col("index_day"))
+            & (pl.col("next_day").is_null() | (pl.col("day") <= pl.col("next_day")))
+        )
         .sort("gid", "day")
-    )  # fmt: skip
+    )
     negative, positive = pl.col("status") == "negative", pl.col("status") == "positive"
     samples = samples.with_columns(
         first_negative=pl.col("day").filter(negative).min().over("gid"),
@@ -126,7 +133,7 @@ def _in_complete_response(negatives: pl.DataFrame, sheet: pl.DataFrame) -> pl.Da
 
 
 def _by_imaging(negatives: pl.DataFrame, lesions: pl.DataFrame) -> pl.DataFrame:
-    """Every lesion with uptake gone or not above the mediastinal blood pool, within three months of a negative marrow."""
+    """Was all uptake gone or not above the mediastinal blood pool, within three months of a negative marrow?"""
     scored = lesions.filter(pl.col("deauville").is_not_null() | (pl.col("finding") == "resolved"))
     score = pl.when(pl.col("finding") == "resolved").then(1).otherwise("deauville")
     scans = scored.group_by("pid", "date").agg(worst=score.max()).rename({"date": "scan"})
@@ -134,7 +141,13 @@ def _by_imaging(negatives: pl.DataFrame, lesions: pl.DataFrame) -> pl.DataFrame:
     paired = paired.filter(
         ((pl.col("scan") - pl.col("day")).abs() <= IMAGING_DAYS) & (pl.col("scan") > pl.col("index_day"))
     )
-    quiet = paired.filter(pl.col("worst") <= MEDIASTINUM).group_by("gid").agg(
-        quiet_days=pl.min_horizontal(pl.col("day").max() - pl.col("day").min(), pl.col("scan").max() - pl.col("scan").min())
-    )  # fmt: skip
+    quiet = (
+        paired.filter(pl.col("worst") <= MEDIASTINUM)
+        .group_by("gid")
+        .agg(
+            quiet_days=pl.min_horizontal(
+                pl.col("day").max() - pl.col("day").min(), pl.col("scan").max() - pl.col("scan").min()
+            )
+        )
+    )
     return paired.group_by("gid").agg(quiet=(pl.col("worst") <= MEDIASTINUM).any()).join(quiet, on="gid", how="left")

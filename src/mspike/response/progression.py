@@ -41,7 +41,7 @@ def serum_m_limb(criteria: Criteria, at: str = "") -> pl.Expr:
 
 
 def qiga_limb(criteria: Criteria, at: str = "") -> pl.Expr:
-    """Has quantitative IgA, where it stands in for serum M-protein, progressed? mg/dL; no shortcut from a high nadir."""
+    """Has quantitative IgA, where it stands in for serum M-protein, progressed? mg/dL; no shortcut if high."""
     value, nadir = _seen("serum_m", at)
     risen_enough = grown(value, nadir, criteria.value("imwg.pd.qiga", "relative_rise")) & risen(
         value, nadir, criteria.value("imwg.pd.qiga", "rise")

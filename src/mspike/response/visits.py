@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -177,7 +178,7 @@ def attach(days: pl.DataFrame, visits: pl.DataFrame, *, name: str, after_last: i
     taken = matched.filter(first).select("visit", pl.col("day").alias(name))
     alone = matched.filter(~first)
     top = visits["visit"].max()
-    base = 0 if top is None else int(top) + 1  # type: ignore[call-overload]
+    base = 0 if top is None else cast(int, top) + 1
     own = alone.sort("pid", "day").select(
         visit=pl.int_range(pl.len(), dtype=pl.Int64) + base,
         pid="pid",
