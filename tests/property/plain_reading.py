@@ -862,8 +862,15 @@ class PlainReader:
 
     @property
     def pd_day(self) -> int | None:
-        """First confirmed PD, wherever in the sequence (1.8.4)."""
-        return next((row.visit.day for row in self.rows if row.confirmed == "PD"), None)
+        """First confirmed PD on or before new therapy: later progression is the next line's (1.8.1, 1.8.4)."""
+        return next((day for day in self._pd_days() if not self._after_new_therapy(day)), None)
+
+    def _pd_days(self) -> list[int]:
+        return [row.visit.day for row in self.rows if row.confirmed == "PD"]
+
+    def _pd_day_counted(self, censoring: str) -> int | None:
+        """The progression that an endpoint counts: ema keeps following over new therapy (4.3)."""
+        return self.pd_day if censoring == "fda" else next(iter(self._pd_days()), None)
 
     def _on_this_line(self) -> list[_Row]:
         """Visits up to and including PD and not after new therapy (1.8.8)."""
@@ -878,7 +885,7 @@ class PlainReader:
         """The best confirmed category and its first day (1.8.8)."""
         line = self._on_this_line()
         best = max((row.confirmed for row in line), key=ORDER.index, default="NE")
-        return best, next((row.visit.day for row in line if row.confirmed == best), None)
+        return best, next((row.visit.day for row in line if row.confirmed == best != "NE"), None)
 
     def first_response_day(self) -> int | None:
         """Day of the first confirmed PR or better (4.4)."""
@@ -914,7 +921,7 @@ class PlainReader:
 
     def _relapse_day(self) -> int | None:
         """Day of PD on this line, of unconfirmed PD before new therapy, or of death from myeloma (3.2; choice u)."""
-        if self.pd_day is not None and not self._after_new_therapy(self.pd_day):
+        if self.pd_day is not None:
             return self.pd_day
         unconfirmed = self.standing_unconfirmed_pd_day()
         if unconfirmed is not None:
@@ -1003,11 +1010,11 @@ class PlainReader:
 
     def pfs(self, censoring: str) -> Endpoint:
         """Progression-free survival: confirmed PD or death of any cause (4.3)."""
-        return self.time_to([(self.pd_day, "PD"), (self.patient.death_day, "death")], censoring)
+        return self.time_to([(self._pd_day_counted(censoring), "PD"), (self.patient.death_day, "death")], censoring)
 
     def ttp(self) -> Endpoint:
         """Time to progression: PD only (4.6)."""
-        return self.time_to([(self.pd_day, "PD")], self.settings.censoring)
+        return self.time_to([(self._pd_day_counted(self.settings.censoring), "PD")], self.settings.censoring)
 
     def dor(self) -> Endpoint | None:
         """Duration of response, from the first confirmed response; responders only (4.4)."""

@@ -195,7 +195,7 @@ def test_visits_after_new_therapy_confirm_each_other_but_none_before():
     visits = [Visit(day, m, "0") for day, m in ((28, "0.2"), (84, "0.8"), (112, "0.9"), (140, "0.9"))]
     got = told(*visits, new_therapy_day=90)
     assert [row.confirmed for row in got.visits] == ["SD", "NE", "PD", "PD"]
-    assert (got.pd_day, got.pfs_fda.days, got.pfs_fda.reason) == (112, 28, "new_therapy")
+    assert (got.pd_day, got.pfs_fda.days, got.pfs_fda.reason) == (None, 28, "new_therapy")
     assert (got.pfs_ema.days, got.failure_type, got.failure_day) == (112, "primary_refractory", 84)
 
 
