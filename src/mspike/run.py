@@ -186,8 +186,9 @@ class _Writer:
             table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
             if self._parquet is None:
                 # Categories travel as dictionaries and are plain text to whoever reads the file.
+                words = [name for name in table.schema.names if name != "inputs"]  # sentences hardly repeat
                 self._parquet = pq.ParquetWriter(
-                    self.path, table.schema, compression="zstd", compression_level=1, store_schema=False
+                    self.path, table.schema, compression="lz4", use_dictionary=words, store_schema=False
                 )
             self._parquet.write_table(table)
         self._started = True

@@ -170,7 +170,16 @@ def test_a_patient_of_whom_nothing_was_measured_has_no_category():
     assert set(told["courses"].filter(pl.col("line") == 1)["failure_type"]) <= {"undetermined", "next_therapy"}
 
 
-GIVEN = ("by_serum", "by_urine", "by_dflc", "by_marrow", "by_lesion", "has_target", "has_plasmacytoma", "other_plasmacytoma")
+GIVEN = (
+    "by_serum",
+    "by_urine",
+    "by_dflc",
+    "by_marrow",
+    "by_lesion",
+    "has_target",
+    "has_plasmacytoma",
+    "other_plasmacytoma",
+)
 STATED = ("is_qiga", "flc_measurable", "lesion_left")
 TYPES = {"chain": pl.String, "calcium_by": pl.String, "cr_clonal": pl.Boolean, "lesion_pd": pl.Boolean} | {
     "spd_all_resolved": pl.Boolean,

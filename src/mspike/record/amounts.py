@@ -80,7 +80,7 @@ def _number(text: str, comparator: str, number: Decimal) -> Reading:
 
 
 READING = pl.Schema(
-    {"lo": pl.Int64, "comparator": pl.Categorical(), "state": pl.Categorical(), "problem": pl.Categorical()}
+    [("lo", pl.Int64()), ("comparator", pl.Categorical()), ("state", pl.Categorical()), ("problem", pl.Categorical())]
 )
 
 
