@@ -72,7 +72,9 @@ def test_the_real_registry_agrees_with_its_authors_on_survival(tmp_path: Path) -
     import_registry(source, ROOT / "examples" / "maps" / "fandrei2024.yaml", tmp_path / "registry")
     assess_registry(tmp_path / "registry", tmp_path / "results")
     recorded = pl.read_csv(source / "sheet_clin_data.csv", infer_schema=False).select(
-        "patient_id", pl.col("pfs", "os").cast(pl.Int32), *(pl.col(c) == "1" for c in ("progression", "status", "death"))
+        "patient_id",
+        pl.col("pfs", "os").cast(pl.Int32),
+        *(pl.col(c) == "1" for c in ("progression", "status", "death")),
     )
     courses = pl.read_parquet(tmp_path / "results" / "courses.parquet").filter(pl.col("kind") == "car_t")
     ends = pl.read_parquet(tmp_path / "results" / "endpoints.parquet").filter(pl.col("line") == 1)

@@ -941,7 +941,7 @@ class PlainReader:
         return [row for row in self.rows if row.raw != "NE" and not self._after_new_therapy(row.visit.day)]
 
     def _never_responded(self) -> bool:
-        """F1 without PD: judged on day 90 or later, and never better than MR (3.2; choice t)?"""
+        """F1 without PD: followed to day 90 or later, and never better than MR (3.2; choice t)?"""
         return (
             self.first_response_day() is None
             and self._followed()
@@ -954,8 +954,9 @@ class PlainReader:
         return [row.raw for row in self._judged() if row.raw != "PD" or row.confirmed == "PD"]
 
     def _followed(self) -> bool:
-        """Does the last judged visit lie on day 90 or later (3.2; choice t)?"""
-        return max((row.visit.day for row in self._judged()), default=0) >= PROVISIONALLY_REFRACTORY_DAY
+        """Was the patient followed to day 90 or later, up to the next therapy (3.2; choice t)?"""
+        ends = [self._last_known_alive(), self.patient.new_therapy_day]
+        return min(day for day in ends if day is not None) >= PROVISIONALLY_REFRACTORY_DAY
 
     def _too_early_to_tell(self) -> bool:
         """No response, and not followed for 90 d, or nothing seen but unconfirmed PD (3.2; choice t)?"""
@@ -963,6 +964,8 @@ class PlainReader:
 
     def _last_known_alive(self) -> int:
         """Latest day on which the patient is known to have lived (4.5; choice v)."""
+        if self.patient.death_day is not None:
+            return self.patient.death_day
         days = [self.patient.last_contact_day, self.patient.new_therapy_day, *(v.day for v in self.visits)]
         return max((day for day in days if day is not None), default=0)
 

@@ -8,6 +8,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mspike.record.amounts import read_value
 from mspike.response import compare
 from mspike.response.compare import Amount
 
@@ -59,3 +60,10 @@ def test_a_ratio_of_nothing_to_nothing_is_unknown() -> None:
         frame.select(compare.ratio_between(kappa, lambda_, low, high)).to_series().to_list()
         == frame["expected"].to_list()
     )
+
+
+def test_words_that_may_mean_not_done_are_never_read_as_nothing_found() -> None:
+    assert {word: read_value(word).problem for word in ("ND", "None", "none", "not done")} == dict.fromkeys(
+        ("ND", "None", "none", "not done"), "not_readable"
+    )
+    assert read_value("not detected").state == "negative"

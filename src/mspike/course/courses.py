@@ -39,7 +39,6 @@ def courses_of(
         raw_best=pl.col("raw").filter(before & ~pl.col("unconfirmed_pd")).max(),
         last_evaluable=pl.col("day").filter(pl.col("evaluable") & ~pl.col("unconfirmed_pd") & before).max(),
         last_evaluable_ever=pl.col("day").filter(pl.col("evaluable") & ~pl.col("unconfirmed_pd")).max(),
-        last_judged=pl.col("day").filter((pl.col("raw") != "NE") & before).max(),
         unconfirmed_pd=(pl.col("unconfirmed_pd") & before).any(),
         escape=(pl.col("light_chain_escape") & before).any(),
     )
@@ -120,7 +119,8 @@ def _with_known_alive(courses: pl.DataFrame, sheet: pl.DataFrame, record: Record
     last = pl.concat(seen).group_by("pid").agg(alive_day=pl.col("day").max())
     courses = courses.join(last, on="pid", how="left", maintain_order="left")
     alive = pl.max_horizontal("alive_day", "index_day")
-    return courses.with_columns(alive_day=pl.min_horizontal(alive, "death_day"))
+    # Who died was alive until then, whatever the last contact says.
+    return courses.with_columns(alive_day=pl.coalesce("death_day", alive))
 
 
 def _second_malignancy(record: Record) -> pl.DataFrame:
@@ -139,7 +139,8 @@ def _with_failure(courses: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     failed = pl.coalesce(pd, treated, pl.when(undocumented).then(death))
     responded = pl.col("first_response").is_not_null()
     day = failed - pl.col("index_day")
-    follow_up = pl.col("last_judged") - pl.col("index_day")
+    # Follow-up of this line ends with the next one; a patient never judged was never shown to be refractory.
+    follow_up = pl.min_horizontal("alive_day", therapy) - pl.col("index_day")
     never = ~responded & (follow_up >= PROVISIONAL_DAYS) & pl.col("raw_best").is_in(["MR", "SD", "PD"])
     malignancy = pl.coalesce("malignancy_day", pl.when(cause == "second_malignancy").then(death))
     malignancy = pl.when(malignancy > pl.col("index_day")).then(malignancy)

@@ -15,7 +15,7 @@ from mspike.record.dates import Calendar, calendar_votes
 from mspike.record.findings import Findings
 from mspike.record.tables import TABLES, Table
 
-MISSING = ["", "NA", "N/A", "n/a", "NULL", "null", "."]
+MISSING = ["", "NA", "N/A", "n/a", "NULL", "null", "None", "NaN", "nan", "."]
 EXTRA = "_one_column_too_many"
 SAMPLE = 1_000  # dates looked at to tell ISO dates from days
 

@@ -25,7 +25,8 @@ ANTIBODY = "therapeutic_antibody"
 OLIGOCLONAL = "oligoclonal"
 
 _WORDS = {
-    **dict.fromkeys(("negative", "neg", "absent", "not detected", "undetectable", "nd", "none"), NEGATIVE),
+    # "ND" and "none" are no words here: as often as "not detected" they mean that nothing was done.
+    **dict.fromkeys(("negative", "neg", "absent", "not detected", "undetectable"), NEGATIVE),
     **dict.fromkeys(("no spike", "no m-spike", "no m spike", "no band"), NEGATIVE),
     **dict.fromkeys(("positive", "pos", "present", "detected"), POSITIVE),
     **dict.fromkeys(("therapeutic_antibody", "therapeutic antibody", "tmab"), ANTIBODY),
