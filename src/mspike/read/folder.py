@@ -13,10 +13,9 @@ from mspike.errors import UnreadableInput
 from mspike.read.workbook import read_workbook, unknown_sheets
 from mspike.record.dates import Calendar, calendar_votes
 from mspike.record.findings import Findings
-from mspike.record.tables import TABLES, Table
+from mspike.record.tables import EXTRA, TABLES, Table
 
 MISSING = ["", "NA", "N/A", "n/a", "NULL", "null", "None", "NaN", "nan", "."]
-EXTRA = "_one_column_too_many"
 SAMPLE = 1_000  # dates looked at to tell ISO dates from days
 
 

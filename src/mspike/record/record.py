@@ -10,7 +10,7 @@ from mspike.record.clean import clean_table
 from mspike.record.dates import Calendar, shown_text
 from mspike.record.findings import Findings
 from mspike.record.results import clean_results
-from mspike.record.tables import PATIENTS, RESULTS, TABLES
+from mspike.record.tables import EXTRA, PATIENTS, RESULTS, TABLES
 
 
 @dataclass
@@ -57,20 +57,19 @@ def _count(given: pl.DataFrame, used: pl.DataFrame) -> dict[str, int]:
 
 def _without_long_rows(name: str, frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """A row with more cells than the header has names is set aside: nobody knows which cell is which."""
-    extra = "_one_column_too_many"
-    if extra not in frame.columns:
+    if EXTRA not in frame.columns:
         return frame
-    long = pl.col(extra).is_not_null()
+    long = pl.col(EXTRA).is_not_null()
     findings.add(
         frame.filter(long),
         severity="error",
         table=name,
-        column=extra,
+        found=pl.col(EXTRA),
         problem="one_column_too_many",
         expected="as many cells as the header has names",
     )
     # The row still counts as set aside: it stays, without a patient that could be looked up.
-    return frame.with_columns(patient_id=pl.when(~long).then(pl.col("patient_id"))).drop(extra)
+    return frame.with_columns(patient_id=pl.when(~long).then(pl.col("patient_id"))).drop(EXTRA)
 
 
 def _clean_patients(raw: pl.DataFrame, calendar: Calendar, findings: Findings) -> pl.DataFrame:

@@ -63,6 +63,9 @@ ROLES = (
 CATEGORIES = ("sCR", "CR", "VGPR", "PR", "MR", "SD", "PD", "NE")
 ASSIGNED = (*CATEGORIES, "not_PD")
 
+# Where a reader puts the first cell that has no name in the header.
+EXTRA = "_one_column_too_many"
+
 _PATIENT = Column("patient_id", "id", "Identifies the patient within the registry.", required=True)
 
 

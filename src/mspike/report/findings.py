@@ -9,7 +9,7 @@ from mspike.record.tables import TABLES
 from mspike.report.terminal import counted, say, say_table
 
 MEANING = {"error": "the row was set aside", "warning": "used, look at it", "info": "worth knowing"}
-LONGEST = 40  # characters shown of what was found
+LONGEST = 30  # characters shown of what was found
 
 
 def print_check(told: Mapping[str, Any]) -> None:
@@ -25,8 +25,8 @@ def print_check(told: Mapping[str, Any]) -> None:
     say("", findings_sentence(told["findings"]))
     if told["kinds"]:
         print()
-        header = ("", "number", "where", "problem", "found", "expected")
-        say_table(header, [_row(kind) for kind in told["kinds"]], right=("number",), whole=("", "problem"))
+        header = ("", "number", "where", "problem and what was found", "expected")
+        say_table(header, [_row(kind) for kind in told["kinds"]], right=("number",), whole=("", "where"))
         say("", "Severity: " + "; ".join(f"{name}: {text}" for name, text in MEANING.items()) + ".")
 
 
@@ -48,9 +48,9 @@ def _calendar(calendar: str) -> str:
 
 
 def _row(kind: Mapping[str, Any]) -> tuple[str, ...]:
-    where = ".".join(part for part in (kind["table"], kind["column"]) if part)
     rows = ", ".join(str(r) for r in kind["first_rows"])
     more = " ..." if kind["number"] > len(kind["first_rows"]) else ""
-    place = f"{where}\nrow {rows}{more}" if rows else f"{where}\n{', '.join(kind['first_patients'])}".rstrip()
-    found = "\n".join(f"{text[: LONGEST - 1]}…" if len(text) > LONGEST else text for text in kind["found"])
-    return kind["severity"], f"{kind['number']:,}", place, kind["problem"], found, kind["expected"]
+    place = f"row {rows}{more}" if rows else ", ".join(kind["first_patients"])
+    where = "\n".join(part for part in (kind["table"], kind["column"], place) if part)
+    found = [f"{text[: LONGEST - 1]}…" if len(text) > LONGEST else text for text in kind["found"]]
+    return kind["severity"], f"{kind['number']:,}", where, "\n".join([kind["problem"], *found]), kind["expected"]
