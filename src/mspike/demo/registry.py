@@ -39,6 +39,7 @@ def write_demo_registry(
         raise WrongUsage(
             f"demo-registry: {patients} patients, seed {seed}; expected at least 1 patient and a seed from 0."
         )
+    _refuse_a_real_registry(folder)
     sheets = Sheets()
     for number in range(1, patients + 1):
         _report_patient(Draws(seed, number), sheets)
@@ -55,6 +56,17 @@ def write_demo_registry(
         rows[table.name] = frame.height
     (folder / "README.txt").write_text(_readme(patients, seed), encoding="utf-8")
     return rows
+
+
+def _refuse_a_real_registry(folder: Path) -> None:
+    """Only a folder that this function wrote before is written over: a typed registry is never lost."""
+    tables = [file.name for name in TABLES for file in folder.glob(f"{name}.*")]
+    note = folder / "README.txt"
+    ours = note.exists() and "invented" in note.read_text(encoding="utf-8", errors="replace")
+    if tables and not ours:
+        raise WrongUsage(
+            f"{folder} already holds {', '.join(sorted(tables))}, and no demonstration wrote them. Name another folder."
+        )
 
 
 def _write(frame: pl.DataFrame, folder: Path, name: str, parquet: bool) -> None:

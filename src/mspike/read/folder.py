@@ -16,6 +16,7 @@ from mspike.record.findings import Findings
 from mspike.record.tables import EXTRA, TABLES, Table
 
 MISSING = ["", "NA", "N/A", "n/a", "NULL", "null", "None", "NaN", "nan", "."]
+NOT_TABLES = ("import_findings.csv",)  # what other commands leave beside the tables
 SAMPLE = 1_000  # dates looked at to tell ISO dates from days
 
 
@@ -60,11 +61,20 @@ def open_registry(path: Path) -> Source:
             f"found {', '.join(sorted(tables)) or 'no table at all'}. `mspike init DIR` writes an empty registry."
         )
     opened = {name: _with_known_columns(raw, findings) for name, raw in tables.items()}
+    if opened["patients"].frame.head(1).collect().is_empty():
+        findings.note(
+            severity="error",
+            table="patients",
+            problem="no_patient",
+            found="a header without rows",
+            expected="one row a patient",
+        )
     return Source(path, opened, _calendar(opened), findings)
 
 
 def _open_folder(path: Path, findings: Findings) -> dict[str, RawTable]:
     tables = {}
+    _note_other_files(path, findings)
     for name, table in TABLES.items():
         found = [p for suffix in (".parquet", ".csv") if (p := path / f"{name}{suffix}").exists()]
         if len(found) > 1:
@@ -77,6 +87,20 @@ def _open_folder(path: Path, findings: Findings) -> dict[str, RawTable]:
         elif (frame := _scan_csv(file, table, findings)) is not None:
             tables[name] = RawTable(table, file, frame)
     return tables
+
+
+def _note_other_files(path: Path, findings: Findings) -> None:
+    """A table under another name would be left out in silence: results.csv is not Results.csv."""
+    for file in sorted(path.iterdir()):
+        told = file.suffix.lower() in (".csv", ".parquet") and file.name not in NOT_TABLES
+        if told and (file.stem not in TABLES or file.suffix not in (".csv", ".parquet")):
+            findings.note(
+                severity="warning",
+                table="registry",
+                problem="unknown_file",
+                found=file.name,
+                expected="a file named for a table: " + ", ".join(f"{name}.csv" for name in TABLES),
+            )
 
 
 def _scan_parquet(file: Path) -> pl.LazyFrame:

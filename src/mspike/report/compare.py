@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from mspike.errors import UnreadableInput
+from mspike.errors import UnreadableInput, WrongUsage
 
 Told = dict[str, Any]
 
@@ -55,6 +55,8 @@ def compare_runs(run_a: str | Path, run_b: str | Path) -> Told:
 def write_changes(told: Told, file: Path) -> None:
     """Every change as CSV, one row a line and change."""
     flat = [{k: "; ".join(v) if isinstance(v, list) else v for k, v in row.items()} for row in told["changes"]]
+    if file.exists() and not file.read_bytes().startswith(",".join(_CHANGE).encode()):
+        raise WrongUsage(f"--out {file} exists and holds no changes of an earlier comparison. Name another file.")
     pl.DataFrame(flat, schema=dict.fromkeys(_CHANGE, pl.String)).write_csv(file)
 
 

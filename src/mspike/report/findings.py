@@ -8,7 +8,7 @@ from typing import Any
 from mspike.record.tables import TABLES
 from mspike.report.terminal import counted, say, say_table
 
-MEANING = {"error": "the row was set aside", "warning": "used, look at it", "info": "worth knowing"}
+MEANING = {"error": "the row was set aside", "warning": "look at it", "info": "worth knowing"}
 LONGEST = 30  # characters shown of what was found
 
 

@@ -96,7 +96,11 @@ def _read(name: str, text: str, default: Any) -> Any:
             raise ValueError
         return number
     except (ValueError, KeyError, ZeroDivisionError):
-        raise WrongUsage(f"--set {name}={text}: expected a value like {_written(default) or '28'}.") from None
+        raise WrongUsage(f"--set {name}={text}: expected a value like {_example(name, default)}.") from None
+
+
+def _example(name: str, default: Any) -> str:
+    return "28, or none" if name == "visit_interval_days" else _written(default)
 
 
 def _written(value: Any) -> str:
