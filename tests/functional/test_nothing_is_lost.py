@@ -45,7 +45,7 @@ def test_a_table_under_another_name_is_pointed_out(tmp_path: Path) -> None:
     assert "unknown_file" in problems(folder)
 
 
-def test_a_registry_without_patients_is_an_error(tmp_path: Path) -> None:
+def test_a_registry_without_patients_is_pointed_out(tmp_path: Path) -> None:
     assert "no_patient" in problems(typed(tmp_path / "r", patients="patient_id\n"))
 
 

@@ -63,7 +63,7 @@ def open_registry(path: Path) -> Source:
     opened = {name: _with_known_columns(raw, findings) for name, raw in tables.items()}
     if opened["patients"].frame.head(1).collect().is_empty():
         findings.note(
-            severity="error",
+            severity="warning",
             table="patients",
             problem="no_patient",
             found="a header without rows",
