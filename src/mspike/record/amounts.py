@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from mspike.record.analytes import MICRO
+from mspike.record.words import by_word
 
 # Stands for "no upper limit"; small enough that a threshold's numerator times it still fits into 64 bits.
 UNBOUNDED = 4_000_000_000 * MICRO
@@ -86,25 +87,12 @@ READING = pl.Schema(
 
 
 def read_values(frame: pl.DataFrame) -> pl.DataFrame:
-    """Adds lo (millionths of the reported unit), comparator, state and problem to a frame with a text `value`.
+    """Adds lo (millionths of the reported unit), comparator, state and problem to a frame with a categorical `value`.
 
     Each distinct text is read once; the rows then only point at it.
     """
-    codes = (
-        frame["value"].cast(pl.String).cast(pl.Categorical)
-        if frame["value"].dtype != pl.Categorical
-        else frame["value"]
-    )
-    texts = codes.unique().drop_nulls()
-    readings = _readings(texts.cast(pl.String))
-    # Row 0 answers for rows without a value.
-    missing = pl.DataFrame([(None, "", None, "missing_value")], schema=readings.schema, orient="row")
-    place = np.zeros(cast(int, texts.to_physical().max() or 0) + 1, dtype=np.int64)
-    place[texts.to_physical().to_numpy()] = np.arange(1, len(texts) + 1)
-    at = place[codes.to_physical().fill_null(0).to_numpy()]
-    if codes.null_count():
-        at[codes.is_null().to_numpy()] = 0
-    return frame.with_columns(pl.concat([missing, readings])[at])
+    missing = pl.DataFrame([(None, "", None, "missing_value")], schema=READING, orient="row")
+    return frame.hstack(by_word(frame["value"], lambda texts: pl.concat([missing, _readings(texts[1:])])))
 
 
 def _readings(texts: pl.Series) -> pl.DataFrame:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
+import numpy as np
 import polars as pl
 
 from mspike.record.amounts import LARGEST, UNBOUNDED, read_values
@@ -13,6 +13,7 @@ from mspike.record.clean import today
 from mspike.record.dates import Calendar, day_of, expected_date, is_partial
 from mspike.record.findings import Findings
 from mspike.record.tables import ATTRIBUTIONS, RESULTS
+from mspike.record.words import by_word
 
 NAMES = list(ANALYTES)
 ANALYTE = pl.Enum(NAMES)
@@ -59,23 +60,20 @@ def _typed(raw: pl.DataFrame, patients: pl.DataFrame, calendar: Calendar) -> pl.
     words = [pl.col(c).cast(pl.String).cast(pl.Categorical) for c in CATEGORICAL if frame.schema[c] != pl.Categorical]
     typed = frame.with_columns(
         *words,
-        pl.col("patient_id", "specimen_id").cast(pl.String).str.strip_chars(),
+        pl.col("specimen_id").cast(pl.String).str.strip_chars(),
         day=day_of("date", frame.schema["date"], calendar),
     )
-    typed = typed.with_columns(name=_by_distinct(typed["analyte"], _known_analyte))
+    named = by_word(typed["analyte"], _known_analyte).alias("name")
+    return typed.drop("patient_id").with_columns(named).hstack(_patient_of_row(frame["patient_id"], patients))
+
+
+def _patient_of_row(ids: pl.Series, patients: pl.DataFrame) -> pl.DataFrame:
+    """The patient of each row. Rows of one patient mostly stand together: each run of them is looked up once."""
+    runs = ids.rle().struct.unnest()
+    runs = runs.select("len", patient_id=pl.col("value").cast(pl.String).str.strip_chars())
     known = patients.select("patient_id", "pid", "birth_day", "death_day")
-    return typed.join(known, on="patient_id", how="left", maintain_order="left")
-
-
-def _by_distinct(column: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """Applies a reading to each distinct word of a column once."""
-    distinct = column.unique()
-    lookup = pl.DataFrame({"word": distinct, "read": read(distinct.cast(pl.String))})
-    return (
-        column.alias("word")
-        .to_frame()
-        .join(lookup, on="word", how="left", nulls_equal=True, maintain_order="left")["read"]
-    )
+    found = runs.join(known, on="patient_id", how="left", maintain_order="left")
+    return found.drop("len")[np.repeat(np.arange(found.height), found["len"].to_numpy())]
 
 
 def _known_analyte(words: pl.Series) -> pl.Series:
@@ -209,8 +207,7 @@ def _refuse_wrong_kind(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
 
 def _in_canonical_units(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Multiplies each amount by the exact factor of its unit; "<x" and ">x" become intervals."""
-    used = frame.filter(pl.col("state").is_null()).select("analyte", "unit").unique()
-    rows = [(a, u, *_factor(a, u)) for a, u in used.iter_rows()]
+    rows = [(a, u, *_factor(a, u)) for a, u in _units_in_use(frame).iter_rows()]
     schema: dict[str, Any] = {
         "analyte": ANALYTE,
         "unit": pl.Categorical,
@@ -228,6 +225,14 @@ def _in_canonical_units(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame
         frame = frame.with_columns(lo=pl.when(pl.col("times").is_null()).then(pl.col("lo")).otherwise(scaled))
         frame = frame.drop("times", "over", "unit_problem")
     return _as_intervals(frame)
+
+
+def _units_in_use(frame: pl.DataFrame) -> pl.DataFrame:
+    """The distinct pairs of analyte and unit among the amounts. One whole number a pair is far cheaper to compare."""
+    unit = pl.col("unit").to_physical().cast(pl.Int64).fill_null(-1)
+    pair = unit * len(NAMES) + pl.col("analyte").to_physical()
+    amounts = frame.filter(pl.col("state").is_null()).select("analyte", "unit", pair=pair)
+    return amounts[amounts["pair"].arg_unique()].select("analyte", "unit")
 
 
 def _factor(analyte: str, unit: str | None) -> tuple[int | None, int | None, str]:

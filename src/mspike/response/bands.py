@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from mspike.record.words import by_word
+
 # Codes in which immunofixation travels through the flowsheet; all but POSITIVE leave CR possible.
 NEGATIVE, POSITIVE, ANTIBODY, OLIGOCLONAL, OTHER_BAND = range(5)
 
@@ -22,7 +24,7 @@ def coded(rows: pl.DataFrame, clones: pl.DataFrame) -> pl.DataFrame:
     if rows["state"].null_count() == rows.height:
         return rows
     immunofixation = pl.col("analyte").is_in(["serum_ife", "urine_ife"])
-    code = pl.col("state").cast(pl.String).replace_strict(_WORDS, default=None, return_dtype=pl.Int64)
+    code = by_word(rows["state"], lambda w: w.replace_strict(_WORDS, default=None, return_dtype=pl.Int64))
     rows = rows.with_columns(lo=pl.when(immunofixation).then(code).otherwise("lo"))
     named = rows.select((immunofixation & pl.col("lo").is_null()).any()).item()
     if not named:

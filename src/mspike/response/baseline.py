@@ -11,7 +11,7 @@ from __future__ import annotations
 import polars as pl
 
 from mspike.response.settings import Settings
-from mspike.response.visits import LABORATORY
+from mspike.response.visits import LABORATORY, day_of_patient
 
 TOLERATED_DAYS = 14
 PARAMETERS = (*LABORATORY, "iga", "marrow_plasma_cells", "haemoglobin", "creatinine")
@@ -44,12 +44,9 @@ def baselines(rows: pl.DataFrame, lines: pl.DataFrame, settings: Settings) -> pl
     lines  gid, pid, index_day, cut_day
     """
     last = lines.group_by("pid").agg(last_index=pl.col("index_day").max())
-    early = (
-        rows.filter(pl.col("analyte").is_in(list(PARAMETERS)))
-        .join(last, on="pid", maintain_order="left")
-        .filter(pl.col("day") <= pl.col("last_index"))
-        .drop("last_index")
-    )
+    last_of_row = day_of_patient(rows["pid"], last["pid"], last["last_index"], missing=-(2**30))
+    early = rows.filter(pl.Series(rows["day"].to_numpy() <= last_of_row))
+    early = early.filter(pl.col("analyte").is_in(list(PARAMETERS)))
     fresh = pl.col("cut_day") - settings.baseline_max_age_days
     day = pl.col("day")
     choice = (

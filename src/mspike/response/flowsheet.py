@@ -14,7 +14,7 @@ from mspike.response import bands
 from mspike.response.compare import amount, at_most
 from mspike.response.measurable import dflc
 from mspike.response.settings import Settings
-from mspike.response.visits import LABORATORY, MARROW, MARROW_DAYS, VISIT_DAYS, attach, cluster, stretch
+from mspike.response.visits import LABORATORY, MARROW, MARROW_DAYS, VISIT_DAYS, attach, cluster, day_of_patient, stretch
 
 FOLLOWED = (*LABORATORY, "iga")
 COMPANIONS = ("calcium", "albumin", "haemoglobin", "creatinine")
@@ -76,14 +76,15 @@ def visit_table(record: Record, rows: pl.DataFrame, lines: pl.DataFrame, setting
             "stretch": stretch(clusters.pid, clusters.opened, starts),
         }
     )
-    wide = _scattered(laboratory, clusters.visit_of_row, len(clusters.pid), followed)
     marrow = rows.filter(pl.col("analyte").is_in(list(MARROW)))
     visits = attach(_days(marrow, starts), visits, name="marrow_day", after_last=MARROW_DAYS)
     visits = attach(_days(record.lesions.rename({"date": "day"}), starts), visits, name="imaging_day", after_last=None)
     if settings.hypercalcaemia_pd:
         calcium = rows.filter(pl.col("analyte") == "calcium")
         visits = attach(_days(calcium, starts), visits, name="calcium_seen", after_last=None).drop("calcium_seen")
-    visits = visits.join(wide, on="visit", how="left").sort("pid", "opened", "visit")
+    wide = _scattered(laboratory, clusters.visit_of_row, visits.height, followed)
+    visits = visits.sort("pid", "opened", "visit")
+    visits = visits.hstack(wide[visits["visit"]])
     visits = _with_marrow(visits, marrow)
     visits = _with_companions(visits, rows)
     return visits.with_columns(pl.col("pid").cast(pl.Int32))
@@ -92,18 +93,15 @@ def visit_table(record: Record, rows: pl.DataFrame, lines: pl.DataFrame, setting
 def _after_first_response_day(rows: pl.DataFrame, lines: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """Results in the first weeks after an infusion are stored but judge nothing (rules.md 1.3b)."""
     infusions = lines.filter("infused").select("pid", "index_day")
-    early = pl.lit(False)
-    day, wait = pl.col("day"), settings.first_response_day
     if infusions.is_empty():
         return rows
     ranked = infusions.with_columns(k=pl.int_range(pl.len()).over("pid"))
-    infusions_each = cast(int, ranked["k"].max()) + 1
-    for k in range(infusions_each):
-        nth = ranked.filter(pl.col("k") == k).select("pid", pl.col("index_day").alias(f"infusion_{k}"))
-        rows = rows.join(nth, on="pid", how="left", maintain_order="left")
-        infusion = pl.col(f"infusion_{k}")
-        early = early | ((day > infusion) & (day < infusion + wait)).fill_null(False)
-    return rows.filter(~early).drop(f"infusion_{k}" for k in range(infusions_each))
+    kept = np.ones(rows.height, dtype=bool)
+    for k in range(cast(int, ranked["k"].max()) + 1):
+        nth = ranked.filter(pl.col("k") == k)
+        since = rows["day"].to_numpy() - day_of_patient(rows["pid"], nth["pid"], nth["index_day"], missing=2**30)
+        kept &= (since <= 0) | (since >= settings.first_response_day)
+    return rows if kept.all() else rows.filter(pl.Series(kept))
 
 
 def _days(rows: pl.DataFrame, starts: pl.DataFrame) -> pl.DataFrame:
@@ -120,7 +118,7 @@ def _scattered(rows: pl.DataFrame, visit: np.ndarray, n: int, analytes: list[str
     hi = rows["hi"].fill_null(-1).to_numpy()
     day = rows["day"].to_numpy()
     methods = _method_codes(rows)
-    columns: dict[str, np.ndarray] = {"visit": np.arange(n)}
+    columns: dict[str, np.ndarray] = {}
     for analyte in analytes:
         at = code == NAMES.index(analyte)
         where = visit[at]
@@ -137,7 +135,6 @@ def _scattered(rows: pl.DataFrame, visit: np.ndarray, n: int, analytes: list[str
     return frame.with_columns(
         pl.when(pl.col(c) != (np.iinfo(np.int32).min if c.endswith("_day") else -1)).then(pl.col(c))
         for c in frame.columns
-        if c != "visit"
     )
 
 
@@ -310,10 +307,13 @@ def with_nadirs(sheet: pl.DataFrame, policy: str) -> pl.DataFrame:
     parts = [f"{name}_{part}" for name in NADIRS for part in ("lo", "hi")]
     # A parameter that nobody measured after baseline keeps its baseline as nadir.
     measured = [c for c in parts if sheet[c].null_count() < sheet.height]
-    # The marrow is not repeated to confirm anything: its lowest value stands under either policy.
-    observed = policy == "lowest_observed"
-    held = sheet.select(pl.col(c) if observed or c.startswith("marrow") else _held(c) for c in measured)
-    lows = _lowest_before(held, sheet["gid"].to_numpy())
+    gid = sheet["gid"].to_numpy()
+    values = _amounts(sheet, measured)
+    if policy == "lowest_confirmed":
+        # The marrow is not repeated to confirm anything: its lowest value stands under either policy.
+        twice = [not c.startswith("marrow") for c in measured]
+        values = np.where(twice, _held_twice(values, _amounts(sheet, [_base(c) for c in measured]), gid), values)
+    lows = _lowest_before(values, gid)
     lowest = pl.DataFrame({c: lows[:, k] for k, c in enumerate(measured)}, schema=dict.fromkeys(measured, pl.Int64))
     lowest = lowest.select(pl.when(pl.col(c) < NOTHING).then(pl.col(c)).alias(f"_{c}") for c in measured)
     nadirs = [
@@ -330,19 +330,26 @@ def _base(column: str) -> str:
     return f"{name}_base_{part}"
 
 
-def _held(column: str) -> pl.Expr:
-    """The level held at two consecutive measurements: the higher of this one and the one before."""
-    value = pl.col(column)
-    before = pl.coalesce(value.forward_fill().shift(1).over("gid"), _base(column))
-    return pl.when(value.is_not_null() & before.is_not_null()).then(pl.max_horizontal(value, before)).alias(column)
+def _amounts(sheet: pl.DataFrame, columns: list[str]) -> np.ndarray:
+    values = sheet.select(columns).fill_null(NOTHING).to_numpy().astype(np.int64, copy=False)
+    return values.reshape(sheet.height, len(columns))
 
 
-def _lowest_before(values: pl.DataFrame, gid: np.ndarray) -> np.ndarray:
+def _held_twice(values: np.ndarray, base: np.ndarray, gid: np.ndarray) -> np.ndarray:
+    """The level held at two consecutive measurements: the higher of this one and the one before, or the baseline."""
+    row = np.arange(len(gid))[:, None]
+    latest = np.maximum.accumulate(np.where(values < NOTHING, row, -1), axis=0)
+    previous = np.vstack([np.full((1, values.shape[1]), -1), latest[:-1]])[: len(gid)]
+    first = np.maximum.accumulate(np.where(np.append(True, gid[1:] != gid[:-1])[: len(gid)], row[:, 0], 0))[:, None]
+    before = np.where(previous >= first, np.take_along_axis(values, np.maximum(previous, 0), axis=0), base)
+    return np.where((values < NOTHING) & (before < NOTHING), np.maximum(values, before), NOTHING)
+
+
+def _lowest_before(held: np.ndarray, gid: np.ndarray) -> np.ndarray:
     """The lowest value among the earlier rows of the same gid, NOTHING where there is none.
 
     All lines advance visit by visit at once: as many rounds as the longest line has visits, each a few array steps.
     """
-    held = values.fill_null(NOTHING).to_numpy().astype(np.int64, copy=False).reshape(len(gid), values.width)
     lowest = np.full_like(held, NOTHING)
     if not len(gid):
         return lowest
@@ -350,7 +357,7 @@ def _lowest_before(values: pl.DataFrame, gid: np.ndarray) -> np.ndarray:
     length = np.diff(np.append(start, len(gid)))
     order = np.argsort(-length, kind="stable")
     start, length = start[order], length[order]
-    low = np.full((len(start), values.width), NOTHING)
+    low = np.full((len(start), held.shape[1]), NOTHING)
     for k in range(int(length[0])):
         active = int(np.searchsorted(-length, -k, side="left"))
         rows = start[:active] + k

@@ -21,6 +21,13 @@ LABORATORY = ("serum_m", "urine_m_24h", "kappa_flc", "lambda_flc", "serum_ife", 
 MARROW = ("marrow_plasma_cells", "marrow_clonality")
 
 
+def day_of_patient(rows: pl.Series, pid: pl.Series, day: pl.Series, *, missing: int) -> np.ndarray:
+    """For each row's pid the day given for that patient, `missing` where none is. Far cheaper than a join."""
+    days = np.full(max(cast(int, rows.max() or 0), cast(int, pid.max() or 0)) + 1, missing, dtype=np.int32)
+    days[pid.to_numpy()] = day.to_numpy()
+    return days[rows.to_numpy()]
+
+
 @dataclass(frozen=True)
 class Clusters:
     """Which visit each day-group of laboratory rows belongs to, and when each visit opened and last drew blood."""
