@@ -74,11 +74,16 @@ def _refuse_the_registry_itself(registry: Path, out: Path) -> None:
 
 
 def _remove_leftovers(out: Path) -> None:
-    """A killed run leaves its room beside the output; it may hold patients, so the next run clears it away."""
+    """A killed run leaves its room beside the output; it may hold patients, so the next run clears it away.
+
+    Was it killed between two renames, then the results of the run before are in there: they go back first.
+    """
     ours = f".mspike-{out.name}-"
     for room in out.parent.glob(f"{escape(ours)}*"):
         pid = room.name.removeprefix(ours).split("-")[0]
         if pid.isdigit() and not _alive(int(pid)):
+            if (room / "old").exists() and not out.exists():
+                os.replace(room / "old", out)
             shutil.rmtree(room, ignore_errors=True)
 
 

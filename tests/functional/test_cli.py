@@ -214,41 +214,64 @@ def test_an_empty_registry_and_a_template_are_written_once(tmp_path, capsys):
     assert called(capsys, "check", tmp_path / "empty").code == 1  # nobody to judge is worth a warning
 
 
-@pytest.fixture(scope="module")
-def larger(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """A registry of 300 patients and the seconds it takes to assess it."""
-    folder = tmp_path_factory.mktemp("larger")
-    write_demo_registry(folder / "demo", 300)
-    start = time.perf_counter()
-    assert started("assess", folder / "demo", "--out", folder / "whole").code == 0
-    return folder / "demo", time.perf_counter() - start
+DYING = """
+import os, signal, sys
+import mspike.run as run
+
+place, call = sys.argv[1], int(sys.argv[2])
+owner, name = {"write": (run._Writer, "write"), "replace": (os, "replace"), "put": (run, "_put_in_place")}[place]
+real, calls = getattr(owner, name), []
+
+def dying(*given):
+    calls.append(1)
+    if len(calls) == call:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*given)
+
+setattr(owner, name, dying)
+run.assess_registry(sys.argv[3], sys.argv[4])
+"""
+MOMENTS = [("write", 1), ("write", 4), ("write", 6), ("put", 1), ("replace", 1)]
 
 
-@pytest.mark.parametrize("moment", [0.2, 0.4, 0.6, 0.75, 0.85, 0.95])
-def test_a_killed_run_leaves_no_table(moment, larger, tmp_path):
-    demo, seconds = larger
+def killed_at(place: str, call: int, registry: Path, out: Path) -> None:
+    """Assesses in a process that kills itself, beyond all rescue, at the given call of a function."""
+    command = [sys.executable, "-c", DYING, place, str(call), str(registry), str(out)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(("place", "call"), MOMENTS)
+def test_a_killed_run_leaves_no_table(place, call, tmp_path):
+    given, out = registry(tmp_path / "given"), tmp_path / "out"
+    killed_at(place, call, given, out)
+    assert not out.exists()
+    assert started("assess", given, "--out", out).code == 0  # and what it left aside is cleared away
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["given", "out"]
+
+
+@pytest.mark.parametrize(("place", "call"), [*MOMENTS, ("replace", 2)])
+def test_a_killed_run_leaves_the_results_of_the_run_before(place, call, tmp_path):
+    given, out = registry(tmp_path / "given"), tmp_path / "out"
+    assert started("assess", given, "--out", out).code == 0
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    killed_at(place, call, given, out)
+    if not out.exists():  # killed between two renames: the next run that begins, even a failing one, puts them back
+        assert (place, call) == ("replace", 2)
+        killed_at("write", 1, given, out)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_a_run_killed_from_outside_leaves_nothing_half(tmp_path):
+    write_demo_registry(tmp_path / "demo", 300)
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "mspike", "assess", str(demo), "--out", str(out)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
-        time.sleep(moment * seconds)
-        running.send_signal(signal.SIGKILL)
-        _, told = running.communicate()
-    left = sorted(p.name for p in out.iterdir()) if out.exists() else []
-    assert running.returncode in (0, -signal.SIGKILL), told
-    if "run.json" in left:  # it was done before the signal came: then it is whole
-        written = json.loads((out / "run.json").read_text())["written"]
-        assert left == sorted(["run.json", *(f"{name}.parquet" for name in written)])
-    else:
-        assert running.returncode == -signal.SIGKILL and left == []
-
-
-@pytest.mark.parametrize("moment", [0.5, 0.9])
-def test_a_killed_run_leaves_the_results_of_the_run_before(moment, larger, tmp_path):
-    demo, seconds = larger
-    out = tmp_path / "out"
-    assert started("assess", demo, "--out", out).code == 0
-    before = (out / "run.json").read_bytes()
-    with subprocess.Popen([sys.executable, "-m", "mspike", "assess", str(demo), "--out", str(out)]) as running:
-        time.sleep(moment * seconds)
+    command = [sys.executable, "-m", "mspike", "assess", str(tmp_path / "demo"), "--out", str(out)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:
+        while not list(tmp_path.glob(".mspike-out-*/made/assessments.parquet")):
+            assert running.poll() is None, "it ended before it wrote anything"
+            time.sleep(0.001)
         running.kill()
-    assert (out / "run.json").read_bytes() == before
+    if running.returncode == -signal.SIGKILL:
+        assert not out.exists()
+    else:  # it was faster than the signal: then it is whole
+        written = json.loads((out / "run.json").read_text())["written"]
+        assert sorted(p.name for p in out.iterdir()) == sorted(["run.json", *(f"{n}.parquet" for n in written)])
