@@ -16,7 +16,7 @@ import polars as pl
 from mspike.read.folder import RawTable, Source
 from mspike.record.results import CATEGORICAL
 
-BUCKET_ROWS = 1_100_000
+BUCKET_ROWS = 900_000
 SMALL_BYTES = 60_000_000
 
 Bucket = dict[str, pl.DataFrame]
