@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import polars as pl
 
-from mspike.course.courses import courses_of, evaluable
+from mspike.course.derived import derive
 from mspike.course.endpoints import endpoints_of
-from mspike.course.lines import lines_of
 from mspike.course.reasons import reasons_of
 from mspike.course.tables import assessments_table, courses_table, endpoints_table, mrd_table
 from mspike.knowledge.criteria import Criteria
 from mspike.record.findings import Findings, ordered
 from mspike.record.record import Record
-from mspike.response.assessments import judge
-from mspike.response.mrd import mrd_course, mrd_status
 from mspike.response.settings import Settings
 
 
 def results_of(record: Record, criteria: Criteria, settings: Settings) -> dict[str, pl.DataFrame]:
     """Every result table of these patients, sorted by patient_id, line, date. Patients are independent."""
-    lines = lines_of(record)
-    judged = judge(record, lines, criteria, settings)
-    sheet = judged.sheet.with_columns(evaluable=evaluable())
-    status = mrd_status(record.mrd)
-    mrd = mrd_course(status, judged.lines, sheet, record.lesions)
-    courses = courses_of(sheet, judged.lines, mrd, record, settings)
+    derived = derive(record, criteria, settings)
+    sheet, courses = derived.sheet, derived.courses
     radiotherapy = record.treatments.filter(pl.col("role") == "radiotherapy").select("pid", day="start_date")
     endpoints = endpoints_of(courses, sheet, radiotherapy, settings)
     findings = Findings()
@@ -33,7 +26,7 @@ def results_of(record: Record, criteria: Criteria, settings: Settings) -> dict[s
         "assessments": assessments_table(sheet, record.calendar),
         "courses": courses_table(courses, record.calendar),
         "endpoints": endpoints_table(endpoints, courses, record.calendar),
-        "mrd_status": mrd_table(status, record),
+        "mrd_status": mrd_table(derived.mrd, record),
         "reasons": reasons_of(sheet, courses, criteria, settings, record.calendar),
         "findings": ordered([record.findings, findings.frame()]),
     }

@@ -18,7 +18,7 @@ from mspike.errors import KnowledgeError, WrongUsage
 
 FOLDER = Path(__file__).parent
 KNOWLEDGE = FOLDER.parent
-COMPARISONS = ("at_least", "more_than", "at_most", "below")
+COMPARISONS = ("at_least", "more_than", "at_most", "below", "equals")
 CHECKED = ("article", "abstract", "secondary-table", "memory", "convention")
 
 
@@ -31,7 +31,7 @@ class Value:
     unit: str
 
     def __str__(self) -> str:
-        words = {"at_least": ">=", "more_than": ">", "at_most": "<=", "below": "<"}
+        words = {"at_least": ">=", "more_than": ">", "at_most": "<=", "below": "<", "equals": "="}
         return f"{words[self.comparison]} {float(self.number):g} {self.unit}"
 
 
@@ -86,22 +86,35 @@ def _undefined(what: str, edition: str) -> str:
     )
 
 
+RESPONSE = "imwg"  # the family whose editions a user chooses from; the others are named by the rule that needs them
+
+
 @cache
 def editions() -> tuple[str, ...]:
     """The editions that can be chosen."""
-    return tuple(n for n in _files() if not yaml.safe_load(_files()[n].read_text()).get("reserved"))
+    response = _files(RESPONSE)
+    return tuple(n for n in response if not yaml.safe_load(response[n].read_text()).get("reserved"))
 
 
-def _files() -> dict[str, Path]:
-    return {path.stem: path for path in sorted(FOLDER.rglob("*.yaml"), reverse=True)}
+def _files(family: str = "**") -> dict[str, Path]:
+    return {path.stem: path for path in sorted(FOLDER.glob(f"{family}/*.yaml"), reverse=True)}
 
 
 @cache
 def criteria(edition: str) -> Criteria:
     """The criteria of an edition; raises WrongUsage for one that is unknown or reserved."""
-    path = _files().get(edition)
+    path = _files(RESPONSE).get(edition)
     if path is None:
         raise WrongUsage(f"Edition {edition!r} is not known. Choose one of {', '.join(editions())}.")
+    return read_criteria(path)
+
+
+@cache
+def published(name: str) -> Criteria:
+    """A published set of rules by the name of its file: "icaht-2023", "r2-iss-2022" ... Raises KnowledgeError."""
+    path = _files().get(name)
+    if path is None:
+        raise KnowledgeError(f"No rules are named {name!r}; there are {', '.join(sorted(_files()))}.")
     return read_criteria(path)
 
 
@@ -115,7 +128,7 @@ def read_criteria(path: Path) -> Criteria:
         )
     sources = bibliography()
     rules = {rule: _rule(rule, body, sources, path) for rule, body in told["rules"].items()}
-    return Criteria(told["edition"], told["title"], told["defaults"], tuple(told["categories"]), rules)
+    return Criteria(told["edition"], told["title"], told.get("defaults", {}), tuple(told.get("categories", ())), rules)
 
 
 def _rule(rule: str, body: dict[str, Any], sources: dict[str, Any], path: Path) -> Rule:
