@@ -25,7 +25,9 @@ _KNOWN_AT_END = ("stop_reason", "best_response")
 
 def as_of(record: Record, day: int) -> Record:
     """The record as it stood on that day (a day number of its calendar); rows without a date stay."""
-    tables: dict[str, Any] = {name: _until(getattr(record, name), start, end, day) for name, (start, end) in _DAYS.items()}
+    tables: dict[str, Any] = {
+        name: _until(getattr(record, name), start, end, day) for name, (start, end) in _DAYS.items()
+    }
     return replace(record, patients=_living(record.patients, day), **tables)
 
 
