@@ -15,7 +15,7 @@ Choices where the text leaves room, each marked in the code by its letter:
  b  `flc_ratio_range` moves every use of the ratio: measurability, FLC-only CR and sCR. 0/0 is unknown, never normal.
  c  `blq=zero|limit` changes '<x' only; '>x' stays [x, infinity).
  d  A finding `ife_contradicts_spike` (1.7) is met only if the whole interval meets it: urine '<10' contradicts nothing.
-    A therapeutic antibody's spike is not set to 0.
+    A spike of at most 0.2 g/dL that immunofixation adjudicates as the therapeutic antibody's counts as 0.
  e  VGPR route A asks electrophoresis of serum and of urine, both done and exactly 0, and an immunofixation positive in
     one of them; it exists only where serum or urine is index. Marrow and plasmacytoma as index know CR, PR, SD, PD.
  f  Both immunofixations negative without a contradicting spike (FLC-only: and a normal ratio) is at least VGPR where
@@ -45,7 +45,7 @@ Choices where the text leaves room, each marked in the code by its letter:
     MR" is judged on raw categories, of which unconfirmed PD is none; its failure day is 90.
  u  Myeloma death without documented PD, not after new therapy: a PD type at the day of death. Deaths of other recorded
     causes go before next_therapy, as in the precedence of 3.2, also when they came after it; unknown cause is
-    undetermined unless new therapy came before.
+    undetermined unless new therapy came before. A patient in whom no visit was ever judged is undetermined.
  v  Last known alive = latest of last contact, visits and new therapy. TTP is censored as PFS; EFS, which new therapy
     ends, at the last evaluable visit; its reason tells unconfirmed PD apart.
  y  Once PD is established, a later visit that is PD needs no second look of its own.
@@ -414,7 +414,12 @@ class PlainReader:
     # -- quantities of a visit
 
     def serum(self, visit: Visit) -> Span | None:
-        return amount(visit.serum_m, self.settings.blq)
+        """The clone's M-protein; a faint spike adjudicated as the therapeutic antibody is none of it (choice d)."""
+        value = amount(visit.serum_m, self.settings.blq)
+        is_drug = visit.serum_ife == "therapeutic_antibody" and visit is not self.baseline
+        if value is not None and is_drug and more_than(value, Fraction("0.2")) is False:
+            return amount("0", self.settings.blq)
+        return value
 
     def urine(self, visit: Visit) -> Span | None:
         return amount(visit.urine_m, self.settings.blq)

@@ -47,7 +47,7 @@ def courses_of(
     )
     # Imaging in the first weeks judges no response, but it could have shown progression.
     courses = courses.with_columns(
-        pl.coalesce(c, pl.col("early_imaging_day").cast(pl.Int64)).alias(c)
+        pl.coalesce(c, pl.col(c.replace("last_evaluable", "early_imaging")).cast(pl.Int64)).alias(c)
         for c in ("last_evaluable", "last_evaluable_ever")
     )
     courses = courses.join(_first_progression(sheet), on="gid", how="left", maintain_order="left")
@@ -142,6 +142,7 @@ def _with_failure(courses: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     # Follow-up of this line ends with the next one; a patient never judged was never shown to be refractory.
     follow_up = pl.min_horizontal("alive_day", therapy) - pl.col("index_day")
     never = ~responded & (follow_up >= PROVISIONAL_DAYS) & pl.col("raw_best").is_in(["MR", "SD", "PD"])
+    judged = pl.col("raw_best").is_not_null() & (pl.col("raw_best") != "NE")
     malignancy = pl.coalesce("malignancy_day", pl.when(cause == "second_malignancy").then(death))
     malignancy = pl.when(malignancy > pl.col("index_day")).then(malignancy)
     dead = death.is_not_null() | pl.col("died_undated")
@@ -159,7 +160,7 @@ def _with_failure(courses: pl.DataFrame, settings: Settings) -> pl.DataFrame:
         ("undetermined", unknown_death, death),
         ("next_therapy", therapy.is_not_null(), therapy),
         ("molecular_relapse", pl.col("loss_day").is_not_null(), pl.col("loss_day")),
-        ("none", responded | (follow_up >= PROVISIONAL_DAYS), pl.lit(None, pl.Int64)),
+        ("none", responded | (judged & (follow_up >= PROVISIONAL_DAYS)), pl.lit(None, pl.Int64)),
     ]
     name: Any = pl.when(False).then(pl.lit(""))
     when: Any = pl.when(False).then(pl.lit(None, pl.Int64))

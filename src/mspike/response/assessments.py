@@ -46,7 +46,14 @@ def judge(record: Record, lines: pl.DataFrame, criteria: Criteria, settings: Set
     sheet = with_lesions(sheet, images, baseline_lesions(images, lines), criteria, settings)
     sheet = sheet.with_columns(limbs(criteria, settings))
     sheet = with_other_policy(sheet, criteria, settings.nadir)
-    early = sheet.filter("early").group_by("gid").agg(early_imaging_day=pl.col("imaging_day").max())
+    early = (
+        sheet.filter("early")
+        .group_by("gid")
+        .agg(
+            early_imaging=pl.col("imaging_day").filter(~pl.col("after_new_therapy")).max(),
+            early_imaging_ever=pl.col("imaging_day").max(),
+        )
+    )
     lines = lines.join(early, on="gid", how="left", maintain_order="left")
     # Before the first response day nothing is judged, save progression seen on imaging.
     sheet = sheet.filter(~pl.col("early") | pl.col("pd_lesion").fill_null(False))

@@ -55,10 +55,13 @@ def cr(criteria: Criteria, settings: Settings) -> pl.Expr:
     return cr_sample(settings) & cr_marrow(criteria) & cr_imaging() & ~clear_spike(criteria)
 
 
-def cr_sample(settings: Settings) -> pl.Expr:
-    """What two consecutive samples must show for CR: immunofixation, and the ratio where light chains are followed."""
+def cr_sample(settings: Settings, *, undecided: bool | None = None) -> pl.Expr:
+    """What two consecutive samples must show for CR: immunofixation, and the ratio where light chains are followed.
+
+    undecided  what a ratio says that was measured but lies on both sides of a limit ("<1" over "<1")
+    """
     urine = pl.when(pl.col("urine_unobtainable")).then(True).otherwise(negative("urine_ife_lo"))
-    ratio = pl.when(pl.col("by_dflc")).then(normal_ratio(settings)).otherwise(True)
+    ratio = pl.when(pl.col("by_dflc")).then(normal_ratio(settings, undecided=undecided)).otherwise(True)
     return negative("serum_ife_lo") & urine & ratio
 
 
@@ -71,9 +74,16 @@ def cr_imaging() -> pl.Expr:
     return baseline & ~pl.col("other_plasmacytoma")
 
 
-def normal_ratio(settings: Settings) -> pl.Expr:
-    """Is kappa/lambda in the normal range? 0/0 is unknown. The setting may read suppression as normal."""
-    ratio = ratio_between(amount("kappa_flc"), amount("lambda_flc"), *settings.flc_ratio_range)
+def normal_ratio(settings: Settings, *, undecided: bool | None = None) -> pl.Expr:
+    """Is kappa/lambda in the normal range? 0/0 is unknown. The setting may read suppression as normal.
+
+    undecided  what a ratio says that was measured but lies on both sides of a limit
+    """
+    kappa, lambda_ = amount("kappa_flc"), amount("lambda_flc")
+    ratio = ratio_between(kappa, lambda_, *settings.flc_ratio_range)
+    ratio = (
+        pl.when(kappa.known & lambda_.known).then(pl.coalesce(ratio, pl.lit(undecided, pl.Boolean))).otherwise(ratio)
+    )
     if settings.flc_suppression_as_normal:
         return pl.when(pl.col("flc_suppressed")).then(True).otherwise(ratio)
     return ratio
@@ -230,8 +240,8 @@ def _judged(sheet: pl.DataFrame, criteria: Criteria, settings: Settings) -> pl.D
         pr=pr(criteria, settings),
         mr=mr(criteria, settings),
         # A sample whose own CR is withheld confirms nobody else's.
-        cr_sample=cr_sample(settings) & ~clear_spike(criteria),
-        normal_ratio=normal_ratio(settings),
+        cr_sample=cr_sample(settings, undecided=False) & ~clear_spike(criteria),
+        normal_ratio=normal_ratio(settings, undecided=False),
         contradiction=contradiction(criteria),
         lab_missing=pl.any_horizontal(index_missing().values()),
         imaging_missing=pl.col("has_target") & pl.col("spd").is_null(),

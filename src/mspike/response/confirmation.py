@@ -99,10 +99,10 @@ def _with_progression(judged: pl.DataFrame, criteria: Criteria, settings: Settin
 
 
 def _by_death() -> pl.Expr:
-    """Myeloma death before another assessment, within 84 days and before any new therapy."""
+    """Myeloma death before another assessment, within 84 days and not after the start of new therapy."""
     death = pl.col("death_day")
     soon = (death >= pl.col("pd_day")) & (death - pl.col("pd_day") <= DEATH_CONFIRMS_DAYS)
-    untreated = pl.col("next_day").is_null() | (pl.col("next_day") > death) | pl.col("after_new_therapy")
+    untreated = pl.col("next_day").is_null() | (pl.col("next_day") >= death) | pl.col("after_new_therapy")
     return pl.col("next_raw").is_null() & (pl.col("death_cause") == "myeloma") & soon & untreated
 
 

@@ -226,7 +226,13 @@ def _with_history(now: pl.DataFrame, images: pl.DataFrame, settings: Settings) -
             ),
         )
     )
-    lowest = pl.col("rows").list.eval(pl.element().sort_by(pl.element().struct.field("past_longest"))).list.first()
+    # Where the smallest longest diameter was seen twice, the larger short axis tells how large the lesion was.
+    longest, axis = (pl.element().struct.field(f"past_{name}") for name in ("longest", "short"))
+    lowest = (
+        pl.col("rows")
+        .list.eval(pl.element().sort_by(longest, axis, descending=[False, True], nulls_last=True))
+        .list.first()
+    )
     history = history.with_columns(
         nadir_longest=lowest.struct.field("past_longest"), nadir_short=lowest.struct.field("past_short")
     ).drop("rows")

@@ -23,6 +23,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "dor_death": ("any", "myeloma_only"),
     "ttnt_death": ("event", "censor"),
     "blq": ("interval", "zero", "limit"),
+    "lines": ("rajkumar-2015", "claims"),
 }
 
 
@@ -54,6 +55,7 @@ class Settings:
     imaging_carry_forward_days: int = 95
     baseline_max_age_days: int = 28
     blq: str = "interval"
+    lines: str = "rajkumar-2015"
 
     def as_text(self) -> dict[str, str]:
         """Each setting as the user would write it behind --set."""
