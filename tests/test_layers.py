@@ -17,9 +17,12 @@ ROWS = (
     ("read", "write", "demo"),
     ("response",),
     ("course",),
+    ("safety", "watch"),
+    ("why",),
     ("run", "report"),  # report reads what course derives; run writes it
     ("check",),  # the same steps as run
-    ("registry_verbs",),
+    ("arguments",),
+    ("registry_verbs", "course_verbs"),
     ("verbs",),
     ("cli",),
     ("__main__",),

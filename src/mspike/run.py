@@ -7,9 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from functools import partial
 from glob import escape
 from pathlib import Path
@@ -21,15 +19,15 @@ from mspike import INTENDED_USE, __version__
 from mspike.course.results import results_of
 from mspike.errors import MspikeError, WrongUsage
 from mspike.knowledge.criteria import Criteria, criteria, knowledge_hash
-from mspike.read.buckets import Load, buckets
+from mspike.read.buckets import Load, buckets, in_order
 from mspike.read.folder import Source, open_registry
 from mspike.record.dates import Calendar
 from mspike.record.findings import counts, ordered
 from mspike.record.record import clean_record
 from mspike.response.settings import Settings, settings_of
+from mspike.write.table import flat
 
 TABLES = ("assessments", "courses", "endpoints", "mrd_status", "reasons", "findings")
-WORKERS = 2  # buckets in hand at once: polars works outside the interpreter's lock
 Progress = Callable[[int, int], None]
 
 
@@ -146,18 +144,6 @@ def bucket_results(load: Load, *, calendar: Calendar, rules: Criteria, settings:
     return results_of(record, rules, settings), record.rows
 
 
-def in_order(work: Callable[[Load], Answer], loads: Iterator[Load]) -> Iterator[Answer]:
-    """Works on a few buckets at once and gives the answers in order; never holds more than that in memory."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        waiting: deque[Future[Answer]] = deque()
-        for load in loads:
-            waiting.append(pool.submit(work, load))
-            if len(waiting) > WORKERS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
 def add_counts(rows: dict[str, dict[str, int]], more: dict[str, dict[str, int]]) -> None:
     """Adds the rows of one bucket, table by table: rows, used, set aside."""
     for table, count in more.items():
@@ -180,11 +166,8 @@ class _Writer:
     def write(self, frame: pl.DataFrame) -> None:
         self.rows += frame.height
         if self.csv:
-            flat = frame.with_columns(
-                pl.col(c).list.join(";") for c, t in frame.schema.items() if isinstance(t, pl.List)
-            )
             with self.path.open("ab") as handle:
-                flat.write_csv(handle, include_header=not self._started)
+                flat(frame).write_csv(handle, include_header=not self._started)
         else:
             import pyarrow.parquet as pq  # half a second that `mspike --help` need not pay
 

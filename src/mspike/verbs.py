@@ -10,18 +10,10 @@ from typing import Annotated
 import typer
 
 from mspike import INTENDED_USE, __version__
+from mspike.arguments import EDITION, Edition, Json, Registry, Set, settings_given
+from mspike.course_verbs import watch
 from mspike.errors import WrongUsage
 from mspike.registry_verbs import demo_registry, import_, init, template
-
-EDITION = "imwg-2016"
-
-Registry = Annotated[Path, typer.Argument(help="Folder of CSV or Parquet tables, or an Excel workbook.")]
-Edition = Annotated[str, typer.Option(help="Edition of the criteria; `mspike criteria` shows what it says.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be given often. See `mspike settings`."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 
 
 def assess(
@@ -49,7 +41,7 @@ def assess(
     from mspike.run import assess_registry
 
     with naming_damage(registry), progress("assess") as tell:
-        told = assess_registry(registry, out, edition=edition, settings=_settings(set_), csv=csv, progress=tell)
+        told = assess_registry(registry, out, edition=edition, settings=settings_given(set_), csv=csv, progress=tell)
     if json:
         say_json(told)
     else:
@@ -75,7 +67,7 @@ def check(registry: Registry, edition: Edition = EDITION, set_: Set = None, json
     from mspike.report.terminal import progress, say_json
 
     with naming_damage(registry), progress("check") as tell:
-        told = check_registry(registry, edition=edition, settings=_settings(set_), progress=tell)
+        told = check_registry(registry, edition=edition, settings=settings_given(set_), progress=tell)
     if json:
         say_json({**told, "all": told["all"].to_dicts()})
     else:
@@ -106,7 +98,7 @@ def explain(
     from mspike.report.terminal import say_json
 
     with naming_damage(registry):
-        told = explain_patient(registry, patient, on=on, line=line, edition=edition, settings=_settings(set_))
+        told = explain_patient(registry, patient, on=on, line=line, edition=edition, settings=settings_given(set_))
     if json:
         say_json(told)
     else:
@@ -219,16 +211,6 @@ def version() -> None:
     print(f"mspike {__version__}\neditions {', '.join(editions())}\nknowledge {knowledge_hash()}\n{INTENDED_USE}")
 
 
-def _settings(given: list[str] | None) -> dict[str, str]:
-    chosen = {}
-    for text in given or []:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise WrongUsage(f"--set {text}: expected name=value, as in --set marrow_pd=level.")
-        chosen[name.strip()] = value
-    return chosen
-
-
 def _known_engine(engine: str) -> None:
     if engine == "spark":
         raise WrongUsage("--engine spark comes with a later version; this one computes with --engine local.")
@@ -240,6 +222,7 @@ VERBS: dict[str, Callable[..., int | None]] = {
     "assess": assess,
     "check": check,
     "explain": explain,
+    "watch": watch,
     "compare": compare,
     "columns": columns,
     "template": template,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,16 @@ from mspike.course.results import results_of
 from mspike.course.tables import assessments_table
 from mspike.errors import WrongUsage
 from mspike.knowledge.criteria import Criteria, criteria, knowledge_hash
-from mspike.read.folder import Source, open_registry
+from mspike.read.folder import open_registry
 from mspike.record.dates import Calendar
 from mspike.record.record import Record, clean_record
+from mspike.report.asking import refuse_stranger, rows_of
 from mspike.report.criteria import rule_told
 from mspike.report.inputs import Visits, baseline_of, date_of
 from mspike.response.assessments import judge
 from mspike.response.settings import Settings, settings_of
 
 PERSON = ("sex", "birth_year", "heavy_chain", "light_chain", "death_cause")
-CLOSE_IDS = 3
 BUILDS_ON = {"imwg.scr": ("imwg.cr", "imwg.flc_ratio")}  # sCR is CR with a normal ratio
 Told = dict[str, Any]
 
@@ -47,8 +46,8 @@ def explain_patient(
     rules = criteria(edition)
     chosen = settings_of(rules, settings)
     source = open_registry(Path(registry))
-    record = clean_record(_rows_of(source, patient), source.calendar)
-    _refuse_stranger(record, source, patient)
+    record = clean_record(rows_of(source, patient), source.calendar)
+    refuse_stranger(record, source, patient, "explain")
     results = results_of(record, rules, chosen)
     lines = _lines(record, results, rules, chosen)
     if line is not None:
@@ -73,20 +72,6 @@ def explain_patient(
         },
         "intended_use": INTENDED_USE,
     }  # fmt: skip
-
-
-def _rows_of(source: Source, patient: str) -> dict[str, pl.DataFrame]:
-    mine = pl.col("patient_id").str.strip_chars() == patient.strip()
-    return {name: raw.frame.filter(mine).collect() for name, raw in source.tables.items()}
-
-
-def _refuse_stranger(record: Record, source: Source, patient: str) -> None:
-    if record.patients.height:
-        return
-    ids = source.tables["patients"].frame.select("patient_id").drop_nulls().unique().collect()["patient_id"].to_list()
-    close = get_close_matches(patient, sorted(ids), n=CLOSE_IDS, cutoff=0.5)
-    hint = f" Close to it: {', '.join(close)}." if close else ""
-    raise WrongUsage(f"explain {patient}: no such patient among the {len(ids):,} of {source.path}.{hint}")
 
 
 def _changed(chosen: Settings, plain: Settings) -> dict[str, str]:
