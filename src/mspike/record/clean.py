@@ -41,6 +41,8 @@ def clean_table(raw: pl.DataFrame, table: Table, calendar: Calendar, findings: F
         )
         if column.required:
             refused = refused | bad | pl.col(column.name).is_null()
+        if column.unless:
+            refused = refused | (pl.col(column.name).is_null() & pl.col(column.unless).is_null())
     kept = parsed.filter(~refused)
     order = ["patient_id", *table.dates[:1], "row"] if table.dates else ["patient_id", "row"]
     return kept.sort(order, nulls_last=True)
@@ -103,11 +105,13 @@ def _note_bad_cells(
 ) -> pl.Expr:
     """Notes the cells of this column that hold something unreadable; returns the expression for such rows."""
     name = column.name
-    severity = "error" if column.required else "warning"
+    needed = pl.repeat(column.required, parsed.height, eager=True)
+    if column.unless:
+        needed = parsed[column.unless].is_null()
     empty = raw_frame[name].is_null()
-    if column.required:
+    if column.required or column.unless:
         findings.add(
-            raw_frame.filter(empty),
+            raw_frame.filter(empty & needed),
             severity="error",
             table=table.name,
             column=name,
@@ -115,35 +119,35 @@ def _note_bad_cells(
             expected=_expected(column, calendar),
         )
     unread = parsed[name].is_null() & ~empty
+    for severity, rows in (("error", unread & needed), ("warning", unread & ~needed)):
+        if rows.any():
+            _note_unread(raw_frame.filter(rows), parsed.filter(rows), severity, column, table, calendar, findings)
+    if column.kind == "date":
+        _note_future(raw_frame, parsed, name, table, calendar, findings)
+    return pl.lit(unread)
+
+
+def _note_unread(
+    bad: pl.DataFrame,
+    parsed: pl.DataFrame,
+    severity: str,
+    column: Column,
+    table: Table,
+    calendar: Calendar,
+    findings: Findings,
+) -> None:
+    """Notes these rows, whose cell of the column could not be read."""
+    name = column.name
+    told: list[tuple[pl.DataFrame, str, str | pl.Expr]] = [(bad, "unreadable", _expected(column, calendar))]
     if column.kind == "date":
         partial = parsed[f"{name}_partial"].is_not_null()
-        findings.add(
-            raw_frame.filter(unread & partial),
-            severity=severity,
-            table=table.name,
-            column=name,
-            problem="partial_date",
-            expected="a complete date: a partial one is kept as it is and never completed",
-        )
-        findings.add(
-            raw_frame.filter(unread & ~partial),
-            severity=severity,
-            table=table.name,
-            column=name,
-            problem="unreadable_date",
-            expected=expected_date(name, calendar),
-        )
-        _note_future(raw_frame, parsed, name, table, calendar, findings)
-    else:
-        findings.add(
-            raw_frame.filter(unread),
-            severity=severity,
-            table=table.name,
-            column=name,
-            problem="unreadable",
-            expected=_expected(column, calendar),
-        )
-    return pl.lit(unread)
+        kept = "a complete date: a partial one is kept as it is and never completed"
+        told = [
+            (bad.filter(partial), "partial_date", kept),
+            (bad.filter(~partial), "unreadable_date", expected_date(name, calendar)),
+        ]
+    for rows, problem, expected in told:
+        findings.add(rows, severity=severity, table=table.name, column=name, problem=problem, expected=expected)
 
 
 def _note_future(
@@ -173,7 +177,7 @@ def _expected(column: Column, calendar: Calendar) -> str:
     if column.kind == "boolean":
         return "yes or no"
     if column.kind == "date":
-        return "a date"
+        return f"a date, or {column.unless}" if column.unless else "a date"
     bounds = f" from {column.low:g}" if column.low is not None else ""
     bounds += f" to {column.high:g}" if column.high is not None else ""
     return {"integer": "a whole number", "number": "a number"}.get(column.kind, "a value") + bounds

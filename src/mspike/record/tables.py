@@ -10,7 +10,10 @@ Kind = Literal["id", "text", "date", "choice", "integer", "number", "boolean"]
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its type, unit, meaning and what is plausible in it."""
+    """One column: its type, unit, meaning and what is plausible in it.
+
+    unless  the column is needed in every row where that other one is empty
+    """
 
     name: str
     kind: Kind
@@ -20,6 +23,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     required: bool = False
+    unless: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,12 +151,19 @@ TREATMENTS = Table(
     "agent given",
     (
         _PATIENT,
-        _date("First dose, or the day of the procedure.", name="start_date"),
+        Column(
+            "start_date",
+            "date",
+            "First dose, or the day of the procedure. May be empty where `line` tells the order.",
+            unit="ISO date, or days from infusion",
+            unless="line",
+        ),
         _date("Last dose.", name="end_date", required=False),
-        Column("agent", "text", "Agent or product."),
+        Column("agent", "text", "Agents, product or regimen (VRd); `mspike columns --agents` lists the names."),
         Column("role", "choice", "Part it plays in the line.", choices=ROLES, required=True),
         Column("line", "integer", "Line of therapy, where already numbered.", low=1, high=50),
         Column("stop_reason", "text", "Why it was stopped."),
+        Column("best_response", "choice", "Best response to that line, as recorded.", choices=CATEGORIES),
     ),
 )
 

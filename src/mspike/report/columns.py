@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mspike.errors import WrongUsage
+from mspike.knowledge.therapies import agents
 from mspike.record.analytes import ANALYTES, SPELLINGS, URINE_CONCENTRATION
 from mspike.record.tables import RESULTS, TABLES, Column, Table
 from mspike.report.terminal import say, say_table
@@ -32,6 +33,7 @@ def declared_analytes() -> list[dict[str, Any]]:
             "units": {unit: str(factor) for unit, factor in a.units.items()},
             "spellings": sorted(s for s, unit in SPELLINGS.items() if unit in a.units),
             "highest_plausible": a.high, "unit_may_be_missing": a.unit_may_be_missing,
+            "words": {word: list(spellings) for word, spellings in a.words.items()},
         }
         for a in ANALYTES.values()
     ]  # fmt: skip
@@ -49,7 +51,8 @@ def print_columns(columns: list[dict[str, Any]]) -> None:
         say("", f"{name}: one row per {TABLES[name].row} (* required)", "")
         rows = [_column_row(c) for c in columns if c["table"] == name]
         say_table(("column", "type", "unit", "meaning"), rows, whole=("column",))
-    say("", "Analytes and their units: mspike columns --analytes. An empty workbook to type into: mspike template.")
+    say("", "Analytes and their units: mspike columns --analytes. Agents and the names they are read by: --agents.")
+    say("An empty workbook to type into: mspike template.")
 
 
 def _column_row(column: dict[str, Any]) -> tuple[str, ...]:
@@ -66,9 +69,30 @@ def print_analytes(analytes: list[dict[str, Any]]) -> None:
     """Every analyte with the units accepted."""
     rows = [(a["analyte"], a["unit"] or "a word", a["meaning"], ", ".join(a["units"])) for a in analytes]
     say_table(("analyte", "canonical unit", "meaning", "units accepted"), rows, whole=("analyte",))
+    say("", "Words of the ward, each with its spellings in --json:", "")
+    worded = [(a["analyte"], ", ".join(a["words"])) for a in analytes if a["words"]]
+    say_table(("analyte", "words"), worded, whole=("analyte",))
     concentrations = ", ".join(URINE_CONCENTRATION)
     say(
         "",
         f"urine_m_24h may also be a concentration ({concentrations}) where urine_volume_24h of the same day is given.",
         "Common spellings are read too (g/24h, k/uL, 10^9/l ...): mspike columns --analytes --json lists them.",
     )
+
+
+def declared_agents() -> list[dict[str, Any]]:
+    """Every agent a treatment may name, with its class, target and the other names it is read by."""
+    return [
+        {
+            "agent": agent.name, "class": agent.cls, "targets": list(agent.targets),
+            "names": [*agent.synonyms, *agent.short], "codes": {kind: code.code for kind, code in agent.codes},
+        }
+        for agent in agents().values()
+    ]  # fmt: skip
+
+
+def print_agents(told: list[dict[str, Any]]) -> None:
+    """Every agent with its class, target and names."""
+    rows = [(a["agent"], a["class"], ", ".join(a["targets"]), ", ".join(a["names"])) for a in told]
+    say_table(("agent", "class", "target", "also read as"), rows)
+    say("", "Abbreviations (VRd, DPd, KRd ...) are read as their agents. What cannot be read becomes a finding.")

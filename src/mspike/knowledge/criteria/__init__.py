@@ -12,9 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mspike.errors import KnowledgeError, WrongUsage
+from mspike.knowledge.files import read_yaml
 
 FOLDER = Path(__file__).parent
 KNOWLEDGE = FOLDER.parent
@@ -93,7 +92,7 @@ RESPONSE = "imwg"  # the family whose editions a user chooses from; the others a
 def editions() -> tuple[str, ...]:
     """The editions that can be chosen."""
     response = _files(RESPONSE)
-    return tuple(n for n in response if not yaml.safe_load(response[n].read_text()).get("reserved"))
+    return tuple(n for n in response if not read_yaml(response[n]).get("reserved"))
 
 
 def _files(family: str = "**") -> dict[str, Path]:
@@ -120,7 +119,7 @@ def published(name: str) -> Criteria:
 
 def read_criteria(path: Path) -> Criteria:
     """Reads and checks one edition file."""
-    told = yaml.safe_load(path.read_text())
+    told = read_yaml(path)
     if told.get("reserved"):
         raise WrongUsage(
             f"Edition {told['edition']!r} is announced, but its text is not in hand and it holds no rule. "
@@ -157,7 +156,7 @@ def _value(place: str, body: dict[str, Any]) -> Value:
 @cache
 def bibliography() -> dict[str, dict[str, str]]:
     """Every source by its key."""
-    return yaml.safe_load((KNOWLEDGE / "bibliography.yaml").read_text())
+    return read_yaml(KNOWLEDGE / "bibliography.yaml")
 
 
 def knowledge_hash() -> str:

@@ -7,10 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mspike.errors import KnowledgeError
 from mspike.knowledge.criteria import CHECKED, bibliography
+from mspike.knowledge.files import read_yaml
 
 BEFORE = "before_lymphodepletion"
 EVER = 36_525  # days: since ever
@@ -69,7 +68,7 @@ def schedule(name: str = "after-car-t") -> Schedule:
     path = Path(__file__).parent / f"{name}.yaml"
     if not path.exists():
         raise KnowledgeError(f"No schedule is named {name!r}; there is {path.parent}/after-car-t.yaml.")
-    told = yaml.safe_load(path.read_text())
+    told = read_yaml(path)
     if told["source"] not in bibliography() or told["checked"] not in CHECKED:
         raise KnowledgeError(
             f"{path.name}: source and checked must be known; found {told['source']}, {told['checked']}."
