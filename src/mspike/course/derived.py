@@ -36,7 +36,7 @@ class Derived:
 
 def derive(record: Record, criteria: Criteria, settings: Settings) -> Derived:
     """Lines, visits and courses of some patients. Patients are independent."""
-    judged = judge(record, lines_of(record), criteria, settings)
+    judged = judge(record, lines_of(record, settings.lines), criteria, settings)
     sheet = judged.sheet.with_columns(evaluable=evaluable())
     status = mrd_status(record.mrd)
     mrd = mrd_course(status, judged.lines, sheet, record.lesions)

@@ -1,119 +1,47 @@
-"""Lines of therapy as far as this registry numbers them, and the CAR-T episode within them.
+"""Lines of therapy from diagnosis on, and the CAR-T episode within them.
 
-Where `line` is given it stands. Otherwise the first infusion with its lymphodepletion is the next line, and each
-later start of a treatment or infusion the one after. Unnumbered therapy before the infusion belongs to no line here.
+Where `line` is given it stands. Otherwise lines are numbered from all therapy by a named rule set (rules.md 3.1): see
+`course.numbering` for what starts one.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-from mspike.record.dates import Calendar
+from mspike.course.starts import STARTING, numbered_rows
 from mspike.record.record import Record
 
-# Roles that make a line; supportive care, radiotherapy alone and planned maintenance never do.
-STARTING = ("induction", "transplant", "infusion", "treatment")
-PREPARING = ("apheresis", "bridging", "lymphodepletion")
-# A boost of stored stem cells is supportive care, whatever its role is called.
-BOOST = r"(?i)boost|cd34"
 
-
-def lines_of(record: Record) -> pl.DataFrame:
+def lines_of(record: Record, rules: str = "rajkumar-2015") -> pl.DataFrame:
     """One row a line that can be assessed, by patient and line.
+
+    rules  rajkumar-2015 or claims
 
     Columns: gid (row number), pid, line, kind (car_t, other), infused, index_day (infusion; apheresis where never
     infused; first dose of another line), agent, apheresis_day, bridging_day, ld_day, next_day (start of the next line),
-    infusion_day (the patient's first infusion), day_zero.
+    infusion_day (the patient's first infusion), day_zero. A line of which no day is known is left out.
     """
-    rows = _with_implied_infusion(_therapy(record.treatments), record.patients, record.calendar)
-    rows = _numbered(rows)
-    lines = _summed(rows)
+    rows = numbered_rows(record, rules)
+    lines = _summed(rows.filter(pl.col("line").is_not_null()))
     first = rows.filter(pl.col("role") == "infusion").group_by("pid").agg(infusion_day=pl.col("day").min())
-    lines = lines.join(first, on="pid", how="left").sort("pid", "line")
-    begun = pl.col("begun_day")
+    lines = lines.join(first, on="pid", how="left")
     # Days count from the first infusion; of who never had one, from apheresis, else from the line itself.
     collected = pl.col("apheresis_day").min().over("pid")
     zero = pl.coalesce("infusion_day", collected, "index_day")
     return (
-        lines.with_columns(next_day=_next(begun), day_zero=zero)
+        _with_next(lines)
+        .with_columns(day_zero=zero)
+        .sort("pid", "line")
         .with_row_index("gid")
         .with_columns(pl.col("gid").cast(pl.Int64))
     )
 
 
-def _next(begun: pl.Expr) -> pl.Expr:
-    """The earliest start among the patient's later lines."""
-    return begun.reverse().cum_min().shift(1).reverse().over("pid")
-
-
-def _therapy(treatments: pl.DataFrame) -> pl.DataFrame:
-    boost = pl.col("agent").str.contains(BOOST).fill_null(False) & (pl.col("role") == "transplant")
-    return treatments.filter(pl.col("role").is_in([*STARTING, *PREPARING, "maintenance"]) & ~boost).select(
-        "pid", pl.col("start_date").alias("day"), "agent", "role", pl.col("line").cast(pl.Int64), implied=pl.lit(False)
-    )
-
-
-def _with_implied_infusion(rows: pl.DataFrame, patients: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
-    """Days count from the index infusion: where a day registry names no treatment on day 0, that is the infusion."""
-    if calendar != "day":
-        return rows
-    told = rows.filter(pl.col("role").is_in(["infusion", "apheresis"]) | (pl.col("day") == 0)).select("pid").unique()
-    silent = patients.select("pid").join(told, on="pid", how="anti")
-    implied = silent.select(
-        "pid",
-        day=pl.lit(0, pl.Int32),
-        agent=pl.lit(None, pl.String),
-        role=pl.lit("infusion"),
-        line=pl.lit(None, pl.Int64),
-        implied=pl.lit(True),
-    )
-    return pl.concat([rows, implied])
-
-
-def _numbered(rows: pl.DataFrame) -> pl.DataFrame:
-    """Gives every row of a line its number; rows that belong to no line are dropped."""
-    rows = rows.with_columns(
-        highest=pl.col("line").max().over("pid").fill_null(0),
-        infusion0=pl.col("day").filter(pl.col("role") == "infusion").min().over("pid"),
-    )
-    given, open_ = rows.filter(pl.col("line").is_not_null()), rows.filter(pl.col("line").is_null())
-    open_ = open_.filter(pl.col("role") != "maintenance")
-    if open_.is_empty():
-        return given
-    heads = _heads(open_, given)
-    numbered = heads.with_columns(line=pl.col("highest") + pl.col("day").rank("dense").over("pid").cast(pl.Int64))
-    prepared = _preparations(open_, pl.concat([given, numbered], how="diagonal"))
-    return pl.concat([given, numbered, prepared], how="diagonal")
-
-
-def _heads(open_: pl.DataFrame, given: pl.DataFrame) -> pl.DataFrame:
-    """Unnumbered rows that start a line: from the first infusion on, or all where there never was an infusion.
-
-    Bridging is a line of its own only where no infusion follows; apheresis without infusion stands for the CAR-T line.
-    """
-    reached = pl.col("infusion0").is_null() | (pl.col("day") >= pl.col("infusion0"))
-    starting = open_.filter(pl.col("role").is_in(STARTING) & reached)
-    infusions = pl.concat([open_, given], how="diagonal").filter(pl.col("role") == "infusion")
-    last = infusions.group_by("pid").agg(last_infusion=pl.col("day").max())
-    waiting = open_.filter(pl.col("role").is_in(PREPARING)).join(last, on="pid", how="left")
-    never = waiting.filter((pl.col("day") > pl.col("last_infusion")).fill_null(pl.col("last_infusion").is_null()))
-    bridging = never.filter(pl.col("role") == "bridging")
-    apheresis = never.filter(pl.col("role") == "apheresis").sort("pid", "day").unique("pid", keep="first")
-    # After a first infusion a further apheresis without infusion is no episode yet.
-    apheresis = apheresis.filter(pl.col("last_infusion").is_null())
-    return pl.concat([starting, bridging, apheresis], how="diagonal").drop("last_infusion", strict=False)
-
-
-def _preparations(open_: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Apheresis, bridging and lymphodepletion belong to the infusion that follows them."""
-    infusions = (
-        known.filter(pl.col("role") == "infusion").select("pid", pl.col("day").alias("infused"), "line").sort("infused")
-    )
-    preparing = open_.filter(pl.col("role").is_in(PREPARING)).drop("line").sort("day")
-    joined = preparing.join_asof(
-        infusions, left_on="day", right_on="infused", by="pid", strategy="forward", check_sortedness=False
-    )
-    return joined.filter(pl.col("line").is_not_null()).drop("infused")
+def _with_next(lines: pl.DataFrame) -> pl.DataFrame:
+    """Adds next_day: when the next line began. In order of time: given numbers need not follow it."""
+    lines = lines.sort("pid", "index_day", "line")
+    # A line that ends nothing (bridging that led nowhere) is passed over.
+    return lines.with_columns(next_day=pl.col("begun_day").backward_fill().shift(-1).over("pid"))
 
 
 def _summed(rows: pl.DataFrame) -> pl.DataFrame:

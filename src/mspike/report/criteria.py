@@ -36,6 +36,7 @@ MEANING = {
     "imaging_carry_forward_days": "days for which the last imaging stands",
     "baseline_max_age_days": "oldest baseline before lymphodepletion; up to 14 days older is used with a flag",
     "blq": "<x: an interval, zero, or the limit x",
+    "lines": "how lines are numbered where the registry does not: by what was planned, or by drugs and dates alone",
 }
 
 

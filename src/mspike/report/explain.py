@@ -81,7 +81,7 @@ def _changed(chosen: Settings, plain: Settings) -> dict[str, str]:
 
 def _lines(record: Record, results: Mapping[str, pl.DataFrame], rules: Criteria, settings: Settings) -> list[Told]:
     """Every line of therapy with its baseline, course, endpoints and visits."""
-    judged = judge(record, lines_of(record), rules, settings)
+    judged = judge(record, lines_of(record, settings.lines), rules, settings)
     lines = []
     for course in results["courses"].to_dicts():
         number = course["line"]
