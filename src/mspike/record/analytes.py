@@ -10,12 +10,17 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
+from mspike.record import ward_words
+
 MICRO = 1_000_000  # canonical values are whole millionths of the canonical unit
 
 
 @dataclass(frozen=True)
 class Analyte:
-    """One analyte: `amount` is a number with a unit, `finding` a word, `either` may be both."""
+    """One analyte: `amount` is a number with a unit, `finding` a word, `either` may be both.
+
+    words  its own words with their spellings; empty: the words of the laboratory (negative, positive, IgG kappa ...)
+    """
 
     name: str
     meaning: str
@@ -24,6 +29,7 @@ class Analyte:
     units: dict[str, Fraction] = field(default_factory=dict)
     high: float | None = None  # above this a value is a slip of the unit or the pen
     unit_may_be_missing: bool = False
+    words: ward_words.Words = field(default_factory=dict)
 
 
 def _units(canonical: str, **factors: str) -> dict[str, Fraction]:
@@ -135,12 +141,38 @@ _DECLARED = (
         units=_units("L/min"),
         high=100,
         unit_may_be_missing=True,
+        words=ward_words.OXYGEN,
     ),
     Analyte(
-        "vasopressors", "Vasopressors running", "1", kind="either", units=_units("1"), high=10, unit_may_be_missing=True
+        "vasopressors",
+        "Vasopressors running: how many without vasopressin, or which",
+        "1",
+        kind="either",
+        units=_units("1"),
+        high=10,
+        unit_may_be_missing=True,
+        words=ward_words.VASOPRESSORS,
     ),
     Analyte("ice_score", "ICE score", "1", units=_units("1"), high=10, unit_may_be_missing=True),
-    Analyte("consciousness", "Level of consciousness", kind="finding"),
+    Analyte("consciousness", "Level of consciousness", kind="finding", words=ward_words.CONSCIOUSNESS),
+    Analyte(
+        "circulating_plasma_cell_share",
+        "Plasma cells among white cells in blood",
+        "%",
+        units=_PERCENT,
+        high=100,
+        unit_may_be_missing=True,
+    ),
+    Analyte("wbc", "White cells in blood", "10*9/L", units=_CELLS_NL, high=1_000),
+    Analyte("hypotension", "Hypotension", kind="finding", words=ward_words.HYPOTENSION),
+    Analyte("seizure", "Seizure, clinical or on EEG", kind="finding", words=ward_words.SEIZURE),
+    Analyte("motor_weakness", "Deep focal motor weakness", kind="finding", words=ward_words.MOTOR_WEAKNESS),
+    Analyte(
+        "cerebral_oedema",
+        "Cerebral oedema, or signs of raised pressure",
+        kind="finding",
+        words=ward_words.CEREBRAL_OEDEMA,
+    ),
 )
 
 ANALYTES = {a.name: a for a in _DECLARED}

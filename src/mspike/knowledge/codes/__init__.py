@@ -1,0 +1,1 @@
+"""Codes and spellings: how the same thing is written elsewhere."""
