@@ -158,8 +158,44 @@ def test_wide_regimens_become_treatments_with_iso_dates(tmp_path):
     assert got == [
         ("P1", "2020-01-02", "VRd", "1", "treatment"),
         ("P1", "2022-03-05", "Kd", "2", "treatment"),
+        ("P2", None, "VRd", "1", "treatment"),  # its line tells the order
     ]
     assert problems(findings, "P2") == {"unreadable_date": "2020"}
+
+
+def test_a_treatment_without_a_day_and_without_a_line_is_set_aside(tmp_path):
+    sheet = "id,Regimen,Start,Line\nP1,VRd,2020-01-01,\nP2,VRd,,1\nP3,VRd,,\n"
+    body = (
+        "  treatments:\n    - from: s\n      columns:\n        start_date: Start\n        agent: Regimen\n"
+        "        line: Line\n        role: {constant: treatment}\n"
+    )
+    out, findings = one_sheet(tmp_path, sheet, body)
+    assert table(out, "treatments", "patient_id", "start_date", "line") == [
+        ("P1", "2020-01-01", None),
+        ("P2", None, "1"),
+    ]
+    missing = findings.filter(pl.col("problem") == "missing")
+    assert missing.select("patient_id", "severity").rows() == [("P3", "error")]
+
+
+def test_only_some_codes_make_a_row_and_a_number_may_be_added_to(tmp_path):
+    sheet = "id,R1,R2,R3,After\nP1,VRd,CAR-T (flu/cy),,Kd\nP2,CAR-T,,,\nP3,VRd,,,Pd\n"
+    items = "".join(f"        - {{number: {{constant: {n}}}, regimen: R{n}}}\n" for n in (1, 2, 3))
+    infused = "        role: {wide: regimen, only: [CAR-T*], value_map: {CAR-T*: ROLE}}\n"
+    body = (
+        f"  treatments:\n    - from: s\n      wide:\n{items}      columns:\n        start_date: {{constant: 0}}\n"
+        + infused.replace("ROLE", "infusion")
+        + "        line: {wide: number}\n"
+        + f"    - from: s\n      when: {{After: {{filled: yes}}}}\n      wide:\n{items}      columns:\n"
+        + "        agent: After\n"
+        + infused.replace("ROLE", "treatment")
+        + "        line: {wide: number, plus: 1}\n"
+    )
+    out, findings = one_sheet(tmp_path, sheet, body, "day")
+    assert table(out, "treatments", "patient_id", "role", "agent", "line") == [
+        ("P1", "infusion", None, "2"), ("P2", "infusion", None, "1"), ("P1", "treatment", "Kd", "3"),
+    ]  # fmt: skip
+    assert findings.filter(pl.col("severity") != "info").is_empty()
 
 
 def test_landmarks_of_an_iso_registry_count_from_a_date_and_end_at_a_date(tmp_path):

@@ -77,8 +77,8 @@ def test_the_real_registry_agrees_with_its_authors_on_survival(tmp_path: Path) -
         *(pl.col(c) == "1" for c in ("progression", "status", "death")),
     )
     courses = pl.read_parquet(tmp_path / "results" / "courses.parquet").filter(pl.col("kind") == "car_t")
-    ends = pl.read_parquet(tmp_path / "results" / "endpoints.parquet").filter(pl.col("line") == 1)
-    told = ends.join(recorded, on="patient_id")
+    ends = pl.read_parquet(tmp_path / "results" / "endpoints.parquet")
+    told = ends.join(courses.select("patient_id", "line"), on=["patient_id", "line"]).join(recorded, on="patient_id")
     pfs, os = told.filter(pl.col("endpoint") == "pfs"), told.filter(pl.col("endpoint") == "os")
     assert courses.height == pfs.height == os.height == 52
     assert (pfs["days"] == pfs["pfs"]).all() and (pfs["event"] == pfs["status"]).all()

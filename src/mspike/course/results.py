@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from mspike.course.agents import note_unrecognised
 from mspike.course.derived import derive
 from mspike.course.endpoints import endpoints_of
+from mspike.course.genetics import note_unrecognised_markers
 from mspike.course.reasons import reasons_of
 from mspike.course.tables import assessments_table, courses_table, endpoints_table, mrd_table
 from mspike.knowledge.criteria import Criteria
@@ -35,6 +37,8 @@ def results_of(record: Record, criteria: Criteria, settings: Settings) -> dict[s
 def _note(record: Record, courses: pl.DataFrame, sheet: pl.DataFrame, findings: Findings) -> None:
     """What only shows once the visits are judged."""
     untreated = record.patients.join(courses.select("pid").unique(), on="pid", how="anti")
+    note_unrecognised(record, findings)
+    note_unrecognised_markers(record, findings)
     findings.add(
         untreated,
         severity="warning",

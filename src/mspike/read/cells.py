@@ -26,6 +26,10 @@ class Skipped(Exception):
     """The source says that there is nothing here (0 = not done)."""
 
 
+class OfAnotherBlock(Exception):
+    """The cell holds none of the codes of which this block makes rows."""
+
+
 def rows_of(block: Block, lines: list[Line], wide: tuple[Wide, ...], calendar: str, notes: Notes) -> list[Row]:
     """The rows that a block of the map makes of these lines."""
     rows = []
@@ -48,6 +52,8 @@ def _row(block: Block, line: Line, item: Wide, calendar: str, notes: Notes) -> R
             text = _Reading(block, column, line, item, calendar, own).text(cell)
             if text is not None:
                 cells[name] = text
+    except OfAnotherBlock:
+        return None
     except Skipped as skipped:
         column_name, code = skipped.args
         notes.tally(
@@ -65,12 +71,17 @@ def _complete(block: Block, line: Line, item: Wide, cells: dict[str, str], own: 
         return False
     notes.merge(own)
     said = {row[3] for row in own.rows if row[0] == "error"}
-    missing = [c.name for c in TABLES[block.table].columns if c.required and c.name not in cells]
-    for name in missing:
-        column = origin(block.cells[name], item)
+    missing = [c for c in TABLES[block.table].columns if c.name not in cells and _needed(c, cells)]
+    for column_ in missing:
+        name = column_.name
+        column = origin(block.cells.get(name, Cell()), item)
         if column not in said:
             notes.add("error", line, column, "missing", "", f"{block.table}.{name}: the row was set aside")
     return not missing
+
+
+def _needed(column: Column, cells: dict[str, str]) -> bool:
+    return column.required or (bool(column.unless) and column.unless not in cells)
 
 
 def _from_source(cell: Cell, item: Wide) -> bool:
@@ -96,6 +107,8 @@ class _Reading:
         source = self.item.get(cell.wide, Cell()) if cell.wide else cell
         name = source.column
         text: str | None = source.constant or self.line.cells.get(name)
+        if cell.only and not (text is not None and any(matches(pattern, text) for pattern in cell.only)):
+            raise OfAnotherBlock
         if text is None:
             return None
         if plain(text) in {plain(code) for code in cell.skip}:
@@ -144,7 +157,13 @@ class _Reading:
             if value is None:
                 self._note(name, "not_a_number", text, "a number (the map turns its sign)")
                 return None
-            text = shortest(-value)
+            value = -value
+            text = shortest(value)
+        if cell.plus:
+            if value is None:
+                self._note(name, "not_a_number", text, "a number (the map adds to it)")
+                return None
+            text = shortest(value + cell.plus)
         if not cell.after:
             return text
         start, days = self.line.cells.get(cell.after), number(text)

@@ -52,6 +52,8 @@ class Cell:
     wide: str = ""
     codes: tuple[tuple[str, Code], ...] = ()
     skip: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()  # with any other code, or none, the row is no row of this block
+    plus: int = 0
     negate: bool = False
     after: str = ""
     cap_at: str = ""

@@ -200,7 +200,8 @@ class _Reader:
     def complete(self, block: Block) -> Block:
         """Refuses a block that can never give a row: a required column unnamed, or a `wide` that no item has."""
         for column in TABLES[block.table].columns:
-            if column.required and column.name not in (*block.cells, "patient_id"):
+            needed = column.required or (column.unless and column.unless not in block.cells)
+            if needed and column.name not in (*block.cells, "patient_id"):
                 raise self.refuse(f"{block.where}.columns", f"{column.name!r} is missing", f"where {column.name} is")
         keys = {"at", "value"} if block.prefix else {key for item in block.wide for key in item}
         for name, cell in block.cells.items():
@@ -213,8 +214,8 @@ class _Reader:
         if isinstance(raw, str):
             return Cell(column=raw)
         allowed = (
-            "column", "constant", "wide", "value_map", "skip", "negate", "after", "cap_at", "date_format", "because",
-            "when",
+            "column", "constant", "wide", "value_map", "skip", "only", "negate", "plus", "after", "cap_at",
+            "date_format", "because", "when",
         )  # fmt: skip
         raw = self.keys(raw, where, allowed)
         if sum(key in raw for key in ("column", "constant", "wide")) != 1:
@@ -224,12 +225,17 @@ class _Reader:
             for key in ("column", "constant", "wide", "after", "cap_at", "date_format", "because")
         }
         codes = raw.get("value_map") or {}
+        plus = self.text(raw.get("plus", "0"), f"{where}.plus")
+        if not plus.isdigit():
+            raise self.refuse(f"{where}.plus", f"found {plus!r}", "a whole number")
         if not isinstance(codes, dict):
             raise self.refuse(f"{where}.value_map", f"found {codes!r}", "code: meaning")
         return Cell(
             **plain,
             codes=tuple((key, self.code(value, f"{where}.value_map.{key}")) for key, value in codes.items()),
             skip=self.texts(raw.get("skip", []), f"{where}.skip"),
+            only=self.texts(raw.get("only", []), f"{where}.only"),
+            plus=int(plus),
             negate=raw.get("negate") == "true",
             when=self.conditions(raw.get("when"), f"{where}.when"),
         )
