@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from mspike.record.analytes import MICRO
+from mspike.record.analytes import ANALYTES, MICRO
+from mspike.record.ward_words import read_ward_word
 from mspike.record.words import by_word
 
 # Stands for "no upper limit"; small enough that a threshold's numerator times it still fits into 64 bits.
@@ -92,7 +94,36 @@ def read_values(frame: pl.DataFrame) -> pl.DataFrame:
     Each distinct text is read once; the rows then only point at it.
     """
     missing = pl.DataFrame([(None, "", None, "missing_value")], schema=READING, orient="row")
-    return frame.hstack(by_word(frame["value"], lambda texts: pl.concat([missing, _readings(texts[1:])])))
+    read = frame.hstack(by_word(frame["value"], lambda texts: pl.concat([missing, _readings(texts[1:])])))
+    return _with_ward_words(read)
+
+
+def _with_ward_words(read: pl.DataFrame) -> pl.DataFrame:
+    """Reads what is no plain number once more where the analyte has words of its own: "none" means different things."""
+    if "analyte" not in read.columns:
+        return read
+    own = [a.name for a in ANALYTES.values() if a.words]
+    # A number is read; only a word, or a number with its device, is left for the analyte to tell.
+    asked = pl.col("analyte").is_in(own) & ((pl.col("problem") == "not_readable") | pl.col("state").is_not_null())
+    at = read.select(asked.fill_null(False).arg_true()).to_series()
+    if at.is_empty():
+        return read
+    asked_of, words = read["analyte"][at], read["value"][at]
+    for analyte in asked_of.unique().cast(pl.String).sort():
+        here = (asked_of == analyte).arg_true()
+        found = by_word(words[here], partial(_ward_readings, analyte))
+        read = read.with_columns(read[name].scatter(at[here], found[name]) for name in READING)
+    return read
+
+
+def _ward_readings(analyte: str, texts: pl.Series) -> pl.DataFrame:
+    told = [(None, "", None, "missing_value"), *(_ward_reading(analyte, text) for text in texts[1:])]
+    return pl.DataFrame(told, schema=READING, orient="row")
+
+
+def _ward_reading(analyte: str, text: str) -> tuple[int | None, str, str | None, str]:
+    told = read_ward_word(analyte, text, ANALYTES[analyte].words)
+    return (None, "", None, "unknown_word") if told is None else (told.lo, "", told.state, "")
 
 
 def _readings(texts: pl.Series) -> pl.DataFrame:

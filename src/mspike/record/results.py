@@ -155,6 +155,7 @@ _UNREADABLE = {
     "negative_number": "a number not below zero",
     "not_finite": "a finite number",
     "too_large": f"a number below {LARGEST:,}",
+    "unknown_word": "a number, or a word listed for this analyte by `mspike columns --analytes`",
     "not_readable": "a number, <number, negative, positive, oligoclonal or therapeutic_antibody",
 }
 
@@ -199,10 +200,16 @@ def _refuse_wrong_kind(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
             "value",
             "not_a_word",
             is_word & pl.col("state").is_null(),
-            "negative, positive, oligoclonal, therapeutic_antibody or a band such as IgG kappa",
+            _words_expected(),
         ),
     ]
     return _refuse(frame, checks, findings)
+
+
+def _words_expected() -> pl.Expr:
+    own = {a.name: "one of " + ", ".join(a.words) for a in ANALYTES.values() if a.words}
+    others = "negative, positive, oligoclonal, therapeutic_antibody or a band such as IgG kappa"
+    return pl.col("analyte").cast(pl.String).replace_strict(own, default=others)
 
 
 def _in_canonical_units(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
