@@ -11,7 +11,7 @@ import typer
 
 from mspike import INTENDED_USE, __version__
 from mspike.arguments import EDITION, Edition, Json, Registry, Set, settings_given
-from mspike.course_verbs import watch
+from mspike.course_verbs import history, safety, watch, why
 from mspike.errors import WrongUsage
 from mspike.registry_verbs import demo_registry, import_, init, template
 
@@ -135,6 +135,7 @@ def compare(
 def columns(
     table: Annotated[str | None, typer.Argument(help="One table; all where none is named.")] = None,
     analytes: Annotated[bool, typer.Option("--analytes", help="List the analytes and their units.")] = False,
+    agents: Annotated[bool, typer.Option("--agents", help="List the agents and the names they are read by.")] = False,
     json: Json = False,
 ) -> None:
     """List the columns of a registry.
@@ -148,9 +149,14 @@ def columns(
     from mspike.report import columns as declared
     from mspike.report.terminal import say_json
 
-    told = declared.declared_analytes() if analytes else declared.declared_columns(table)
+    if agents:
+        told = declared.declared_agents()
+    else:
+        told = declared.declared_analytes() if analytes else declared.declared_columns(table)
     if json:
         say_json(told)
+    elif agents:
+        declared.print_agents(told)
     elif analytes:
         declared.print_analytes(told)
     else:
@@ -222,6 +228,9 @@ VERBS: dict[str, Callable[..., int | None]] = {
     "assess": assess,
     "check": check,
     "explain": explain,
+    "history": history,
+    "safety": safety,
+    "why": why,
     "watch": watch,
     "compare": compare,
     "columns": columns,

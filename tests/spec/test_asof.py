@@ -14,7 +14,8 @@ TABLES = {
     "results": {"patient_id": ["P1"] * 2, "date": ["100", "101"], "analyte": ["serum_m"] * 2, "value": ["1", "2"],
                 "unit": ["g/dL"] * 2},
     "treatments": {"patient_id": ["P1"] * 3, "start_date": ["0", "50", "101"], "end_date": ["0", "120", None],
-                   "agent": ["ide-cel", "lenalidomide", "talquetamab"], "role": ["infusion", "maintenance", "treatment"],
+                   "agent": ["ide-cel", "lenalidomide", "talquetamab"],
+                   "role": ["infusion", "maintenance", "treatment"],
                    "stop_reason": [None, "progression", None]},
     "events": {"patient_id": ["P1"], "date": ["95"], "end_date": ["110"], "event": ["infection"], "grade": ["3"]},
 }  # fmt: skip

@@ -41,7 +41,7 @@ def _report_earlier_lines(fate: Fate, sheets: Sheets) -> int:
     lines, day = _earlier_lines(fate), diagnosis_day(fate) + 20
     for agent in ("bortezomib", "lenalidomide", "dexamethasone"):
         sheets.add("treatments", start_date=day, end_date=day + 112, agent=agent, role="induction", line=1,
-                   stop_reason="completed")  # fmt: skip
+                   stop_reason="completed", best_response="VGPR")  # fmt: skip
     sheets.add("treatments", start_date=day + 150, end_date=day + 150, agent="melphalan", role="transplant", line=1,
                stop_reason="completed")  # fmt: skip
     end = day + 150 + 90 + 920 if lines == 1 else day + 1150
@@ -51,9 +51,10 @@ def _report_earlier_lines(fate: Fate, sheets: Sheets) -> int:
     for number in range(2, lines + 1):
         start = end + 15
         end = start + _LENGTHS[number - 2] - 15
+        best = fate.draws.one_of(f"response to line {number}", ("VGPR", "PR", "MR", "SD"), (30, 45, 15, 10))
         for agent in _LATER_REGIMENS[number - 2]:
             sheets.add("treatments", start_date=start, end_date=end, agent=agent, role="treatment", line=number,
-                       stop_reason="progression")  # fmt: skip
+                       stop_reason="progression", best_response=best)  # fmt: skip
     return lines
 
 

@@ -14,6 +14,9 @@ SMALLEST_SEEN_MM = 6.0
 def report_imaging(fate: Fate, sheets: Sheets) -> None:
     days = _imaging_days(fate)
     mass = tumour(fate.phases, np.array(days, float), fate.screening_mass)
+    if not fate.clone.bone_lesions and not fate.clone.plasmacytomas:
+        for day in days:  # a scan without a lesion leaves no row among the lesions
+            sheets.add("events", date=day, event="pet_ct", detail="no lesion, no extramedullary disease")
     for lesion in range(fate.clone.bone_lesions):
         for day, burden in zip(days, mass, strict=True):
             uptake = 4 if burden > 0.5 else 3 if burden > 0.1 else 2

@@ -67,6 +67,7 @@ ASSAYS = {
     "car_transgene": Assay("copies/ug", 0, 0.2, 50, missing=0.1, method="qPCR"),
     "temperature": Assay("Cel", 1, 0.004, missing=0.0, specimen="V"),
     "oxygen": Assay("L/min", 0, 0.0, missing=0.0, specimen="V"),
+    "hypotension": Assay("", 0, 0.0, missing=0.0, specimen="V"),
     "vasopressors": Assay("1", 0, 0.0, missing=0.0, specimen="V"),
     "ice_score": Assay("1", 0, 0.0, missing=0.0, specimen="V"),
     "marrow_plasma_cells": Assay("%", 0, 0.1, 1, missing=0.0, method="aspirate", specimen="M"),

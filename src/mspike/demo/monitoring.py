@@ -115,7 +115,8 @@ def _report_ward(toxicity: Toxicity, laboratory: Laboratory) -> None:
     confused = (days >= toxicity.icans_start) & (days <= toxicity.icans_end) & (toxicity.icans_grade > 0)
     score = {0: 10, 1: 8, 2: 5, 3: 1, 4: 0}[toxicity.icans_grade]
     laboratory.report("ice_score", days, np.where(confused, score, 10))
-    if toxicity.crs_grade >= 2:
-        worst = days[fever][:2]
-        laboratory.report("oxygen", worst, np.full(len(worst), 2.0 if toxicity.crs_grade == 2 else 10.0))
-        laboratory.report("vasopressors", worst, np.full(len(worst), toxicity.crs_grade - 2.0))
+    worst = fever & (np.cumsum(fever) <= 2) & (toxicity.crs_grade >= 2)
+    flow = "2" if toxicity.crs_grade == 2 else "10"  # low flow; high flow
+    laboratory.report("oxygen", days, np.where(worst, flow, "room air"))
+    laboratory.report("vasopressors", days, np.where(worst, max(toxicity.crs_grade - 2, 0), 0.0))
+    laboratory.report("hypotension", days, np.where(worst & (toxicity.crs_grade > 2), "yes", "no"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from mspike.course.derived import Derived, episodes
+from mspike.course.stage import stages_of
 from mspike.knowledge.schedule import schedule
 from mspike.watch.occasions import BEFORE_LYMPHODEPLETION, occasions_of
 
@@ -33,7 +34,8 @@ def conditions(derived: Derived, infusions: pl.DataFrame) -> pl.DataFrame:
     """One row an infusion: is there extraosseous disease, was urine ever positive, is MRD negative? Null: not known."""
     record = derived.record
     outside = pl.col("site").is_in(["extraosseous", "cns"])
-    lesions = record.lesions.group_by("pid").agg(extraosseous=outside.any(ignore_nulls=False))
+    later = record.lesions.filter(outside).select("pid", seen=pl.lit(True)).unique()
+    before = stages_of(derived).filter(pl.col("at") == "car_t").select("gid", before="extraosseous")
     urine = record.results.filter(pl.col("analyte").is_in(["urine_m_24h", "urine_ife"]))
     found = (pl.col("analyte") == "urine_m_24h") & (pl.col("lo") > 0) | (pl.col("state").cast(pl.String) != "negative")
     urine = urine.group_by("pid").agg(urine_positive=found.fill_null(False).any())  # an amount has no word beside it
@@ -41,9 +43,10 @@ def conditions(derived: Derived, infusions: pl.DataFrame) -> pl.DataFrame:
     last = mrd.group_by("pid", maintain_order=True).agg(pl.col("status").last().cast(pl.String))
     mrd = last.select("pid", mrd_negative=pl.col("status").replace_strict(_NEGATIVE, default=None))
     known = infusions.select("gid", "pid")
-    for frame in (lesions, urine, mrd):
+    for frame in (later, urine, mrd):
         known = known.join(frame, on="pid", how="left", maintain_order="left")
-    return known.drop("pid")
+    known = known.join(before, on="gid", how="left", maintain_order="left")
+    return known.with_columns(extraosseous=pl.coalesce("seen", "before")).drop("pid", "seen", "before")
 
 
 _NEGATIVE = {"negative": True, "positive": False}
