@@ -15,7 +15,7 @@ import pytest
 import typer.main
 
 import mspike
-from mspike.cli import app
+from mspike.cli import app, main
 from mspike.course.endpoints import ENDPOINTS
 from mspike.course.tables import COURSE_FLAGS, MISSING
 from mspike.demo import write_demo_registry
@@ -193,3 +193,11 @@ def test_run_json_names_everything_that_made_the_results(results: Path):
     named = {"mspike", "edition", "settings", "settings_hash", "knowledge_hash", "input", "written", "intended_use"}
     assert named <= set(told)
     assert told["settings"] == Settings().as_text()
+
+
+@pytest.mark.parametrize("verb", ["history", "safety", "why", "watch"])
+def test_every_column_of_the_course_tables_has_a_meaning(verb, results, tmp_path, capsys):
+    file = tmp_path / "table.parquet"
+    with pytest.raises(SystemExit):
+        main([verb, str(results.parent / "registry"), "--out", str(file)])
+    assert pl.read_parquet(file).columns == list(GENERATE.COURSE[verb]["columns"])

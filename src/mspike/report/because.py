@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mspike.report.criteria import print_rule
-from mspike.report.terminal import counted, marked, say, say_table, wrapped
+from mspike.report.terminal import counted, day_told, marked, say, say_table, wrapped
 
 Told = Mapping[str, Any]
 
@@ -68,7 +68,7 @@ def _shown(told: Told) -> list[Told]:
 def _person(person: Told) -> str:
     chains = [c for c in (person["heavy_chain"], person["light_chain"]) if c and c != "none"]
     dead = person["death_date"] is not None or person["death_cause"] is not None
-    when = _at(person["death_date"]) if person["death_date"] is not None else "on an unknown date"
+    when = day_told(person["death_date"]) if person["death_date"] is not None else "on an unknown date"
     death = f"died {when} ({person['death_cause'] or 'cause unknown'})"
     parts = [
         person["sex"] or "sex not stated",
@@ -100,10 +100,10 @@ def _line_head(line: Told) -> str:
     what = "CAR-T" if line["kind"] == "car_t" else "other therapy"
     began = "collected" if "not_infused" in line["flags"] else "infused" if line["kind"] == "car_t" else "from"
     known = {name: line[f"{name}_date"] for name in ("apheresis", "lymphodepletion")}
-    extras = [f"{name} {_at(date)}" for name, date in known.items() if date is not None]
+    extras = [f"{name} {day_told(date)}" for name, date in known.items() if date is not None]
     more = f" ({', '.join(extras)})" if extras else ""
     agent = line["index_agent"] or "agent not stated"
-    return f"Line {line['line']}, {what}: {agent}, {began} {_at(line['index_date'])}{more}"
+    return f"Line {line['line']}, {what}: {agent}, {began} {day_told(line['index_date'])}{more}"
 
 
 def sentence(line: Told) -> str:
@@ -111,21 +111,21 @@ def sentence(line: Told) -> str:
     best = line["best_response"]
     parts = [f"Best response {best}" if best != "NE" else "Response not evaluable"]
     if line["best_response_date"] is not None and best != "NE":
-        parts[0] += f" ({_at(line['best_response_date'])})"
+        parts[0] += f" ({day_told(line['best_response_date'])})"
     treated, progressed = line["next_line_date"], line["pd_date"]
     if progressed is not None and (treated is None or progressed <= treated):
         limbs = ", ".join(PARAMETER[p] for p in line["pd_limbs"])
         how = f"by {limbs}" if limbs else "as assigned"
-        parts.append(f"progressed {_at(progressed)}{_days_after(line)}, {how}")
+        parts.append(f"progressed {day_told(progressed)}{_days_after(line)}, {how}")
     elif line["unconfirmed_pd_date"] is not None:
-        parts.append(f"progression on {_at(line['unconfirmed_pd_date'])} never confirmed")
+        parts.append(f"progression on {day_told(line['unconfirmed_pd_date'])} never confirmed")
     elif treated is not None:
-        parts.append(f"no progression shown before the next therapy from {_at(treated)}")
+        parts.append(f"no progression shown before the next therapy from {day_told(treated)}")
         treated = None
     else:
         parts.append("no progression shown")
     if treated is not None:
-        parts.append(f"next therapy from {_at(treated)}")
+        parts.append(f"next therapy from {day_told(treated)}")
     return "; ".join(parts) + "."
 
 
@@ -143,7 +143,7 @@ def _print_visits(visits: list[Told], told: Told, *, statements: bool) -> None:
         if statements or visit not in later:
             _print_visit(visit, told, statements=statements)
     if later and not statements:
-        span = f"{_at(later[0]['date'])} to {_at(later[-1]['date'])}"
+        span = f"{day_told(later[0]['date'])} to {day_told(later[-1]['date'])}"
         say(
             f"  {counted(len(later), 'later visit')} after new therapy began ({span}): see the next line, or --on DATE."
         )
@@ -153,7 +153,7 @@ def _print_visit(visit: Told, told: Told, *, statements: bool) -> None:
     if statements and str(told["on"]) not in (str(visit["date"]), str(visit["day"])):
         say(f"  No visit on {told['on']}; the last before it:")
     day = "" if visit["day"] is None or told["calendar"] == "day" else f"  day {visit['day']}"
-    judged = f"  {_at(visit['date'])}{day}   {marked(visit['response_raw'])}"
+    judged = f"  {day_told(visit['date'])}{day}   {marked(visit['response_raw'])}"
     if visit["response_confirmed"] != visit["response_raw"]:
         judged += f", confirmed: {visit['response_confirmed']}"
     if visit["could_be"] != visit["response_raw"]:
@@ -193,12 +193,7 @@ def _input(value: Told, own_date: str | int | None) -> str:
 
 
 def _on(date: str | int | None) -> str:
-    return "" if date is None else f" on {_at(date)}"
-
-
-def _at(date: str | int) -> str:
-    """A date, or the day of a registry that counts in days."""
-    return f"day {date}" if isinstance(date, int) else date
+    return "" if date is None else f" on {day_told(date)}"
 
 
 def _print_course(line: Told, settings: Told) -> None:

@@ -13,7 +13,7 @@ from mspike.course.stage import stages_of
 from mspike.course.starts import line_disagreements
 from mspike.record.dates import Calendar, shown
 from mspike.report.asking import Progress, Question, of_patient, of_registry
-from mspike.report.terminal import counted, say, say_table
+from mspike.report.terminal import counted, day_told, say, say_table
 
 Told = dict[str, Any]
 ROMAN = {1: "I", 2: "II", 3: "III", 4: "IV"}
@@ -23,6 +23,8 @@ STATE = {
     "relapsed": "relapsed", None: "relapsed or refractory: not known",
 }  # fmt: skip
 ANSWER = {True: "yes", False: "no", None: "not known"}
+DIAGNOSIS = "At diagnosis"
+WORST = {"iss": 3, "riss": 3, "r2iss": 4}
 SCORE = {"iss": "ISS", "riss": "R-ISS", "r2iss": "R2-ISS"}
 RISK = {
     "high_risk_cytogenetics": ("high-risk cytogenetics", "missing_cytogenetics"),
@@ -128,26 +130,21 @@ def print_history(told: Told) -> None:
     say("", "Lines of therapy")
     say_table(
         ("line", "from", "to", "agents", "best response", "progression"),
-        [(line["line"], line["start"] or "not dated", _end(line), ", ".join(line["agents"]) or ", ".join(line["roles"]),
-          _best(line), line["pd"] or "") for line in told["lines"]],
+        [(line["line"], day_told(line["start"], "not dated"), day_told(line["end"], ""),
+          ", ".join(line["agents"]) or ", ".join(line["roles"]), _best(line), day_told(line["pd"], ""))
+         for line in told["lines"]],
         right=("line",), whole=("from", "to"),
     )  # fmt: skip
     for differ in told["rule_sets_differ"]:
-        say(f"  {differ['agent']} from {differ['start_day']}: line {differ['line_rajkumar']} by rajkumar-2015, "
-            f"{differ['line_claims']} by claims ({differ['why'].replace('_', ' ')}).")  # fmt: skip
+        numbers = f"line {differ['line_rajkumar']} by rajkumar-2015, {differ['line_claims']} by claims"
+        say(f"  {differ['agent']} from {day_told(differ['start_day'])}: {numbers} ({differ['why'].replace('_', ' ')}).")
     for episode in told["before"]:
         _print_episode(episode)
     if told["at_diagnosis"] is not None:
-        _print_stage("At diagnosis", told["at_diagnosis"])
+        _print_stage(DIAGNOSIS, told["at_diagnosis"])
     for finding in told["findings"]:
         say("", f"Look at: {finding['table']} {finding['column']}: {finding['found']}; expected {finding['expected']}.")
     say("", told["stamp"]["intended_use"])
-
-
-def _end(line: Told) -> str:
-    if line["start"] is None:
-        return ""
-    return "" if line["open"] and line["end"] is None else str(line["end"] or "")
 
 
 def _best(line: Told) -> str:
@@ -159,7 +156,7 @@ def _best(line: Told) -> str:
 def _sentence(patient: str, episode: Told) -> str:
     head = f"{patient}: "
     head += (
-        f"infused {episode['infusion']} as line {episode['line']}"
+        f"infused {day_told(episode['infusion'])} as line {episode['line']}"
         if episode["infusion"] is not None
         else "never infused"
     )
@@ -194,7 +191,9 @@ def _target(name: str, prefix: str, episode: Told) -> str:
 
 
 def _print_episode(episode: Told) -> None:
-    title = f"Before the infusion of {episode['infusion']}" if episode["infusion"] is not None else "Up to now"
+    title = (
+        f"Before the infusion on {day_told(episode['infusion'])}" if episode["infusion"] is not None else "Up to now"
+    )
     say("", title)
     agents = [a for a in episode["agents"] if a["level"] == "agent"]
     if not agents:
@@ -229,9 +228,9 @@ def because(agent: Told) -> str:
     if agent["best"]:
         parts.append(f"best response {agent['best']} ({agent['best_from']})")
     if agent["last"] is not None:
-        parts.append(f"last dose {agent['last']}")
+        parts.append(f"last dose {day_told(agent['last'])}")
     if agent["pd"] is not None:
-        parts.append(f"progression {agent['pd']} ({agent['pd_from']})")
+        parts.append(f"progression {day_told(agent['pd'])} ({agent['pd_from']})")
     if agent["stated_refractory"] is not None:
         parts.append(f"the registry states {'refractory' if agent['stated_refractory'] else 'not refractory'}")
     if agent["disagrees"]:
@@ -240,13 +239,21 @@ def because(agent: Told) -> str:
 
 
 def _print_stage(title: str, stage: Told) -> None:
+    known = [name for name in RISK if stage[name] is not None]
+    narrowed = [
+        score for score, worst in WORST.items() if (stage[f"{score}_low"], stage[f"{score}_high"]) != (1, worst)
+    ]
+    if not known and not narrowed:
+        say("", f"{title}: no value that a stage needs is on record.")
+        return
     say("", title)
     for score, name in SCORE.items():
         say(f"  {name} {_range(stage, score)}")
     for key, (name, missing) in RISK.items():
         tail = f" (missing: {_words(stage[missing])})" if stage[key] is None and stage[missing] else ""
         say(f"  {name}: {ANSWER[stage[key]]}{tail}")
-    say("  R2-ISS was made for newly diagnosed disease; before CAR-T it is a description, not a forecast.")
+    if title != DIAGNOSIS:
+        say("  These stages were made for newly diagnosed disease; before CAR-T they describe and do not forecast.")
 
 
 def _range(stage: Told, score: str) -> str:
@@ -266,8 +273,8 @@ def print_history_table(rows: pl.DataFrame, limit: int) -> None:
     say_table(
         ("patient", "infused", "lines before", "triple-class", "penta-drug", "earlier BCMA", "R-ISS"),
         [
-            (r["patient_id"], r["infusion"] or "never", r["lines_before"], *(_group(r, group) for group in GROUP),
-             _brief(r), _brief_stage(r))
+            (r["patient_id"], day_told(r["infusion"], "never"), r["lines_before"],
+             *(_group(r, group) for group in GROUP), _brief(r), _brief_stage(r))
             for r in some.to_dicts()
         ],
         right=("lines before",), whole=("patient", "infused"),

@@ -10,7 +10,7 @@ from mspike.knowledge.criteria import published
 from mspike.knowledge.safety import management
 from mspike.record.dates import shown
 from mspike.report.asking import Progress, Question, of_patient, of_registry
-from mspike.report.terminal import counted, say, say_table
+from mspike.report.terminal import counted, day_told, say, say_table
 from mspike.safety.answers import safety_of
 
 Told = dict[str, Any]
@@ -89,7 +89,7 @@ def print_safety(told: Told) -> None:
         say(f"{told['patient_id']}: no infusion is recorded by then, so there is no toxicity of CAR-T to tell.")
     for infusion in told["infusions"]:
         product = infusion["agent"] or "CAR-T, product not stated"
-        say(f"{told['patient_id']}: {product}, infused {infusion['index_day']} (line {infusion['line']}). "
+        say(f"{told['patient_id']}: {product}, infused {day_told(infusion['index_day'])} (line {infusion['line']}). "
             f"{_sentence(infusion)}", "")  # fmt: skip
         say_table(("question", "answer", "because"), [row for part in PARTS for row in part(infusion)])
         say("")
@@ -124,7 +124,9 @@ def _signs(infusion: Told) -> list[tuple[str, str, str]]:
     for kind, name in (("crs", "CRS"), ("icans", "ICANS")):
         because = []
         if infusion[f"{kind}_onset_day"] is not None:
-            because.append(f"from {infusion[f'{kind}_onset_day']}, {counted(infusion[f'{kind}_duration'] or 0, 'day')}")
+            because.append(
+                f"from {day_told(infusion[f'{kind}_onset_day'])}, {counted(infusion[f'{kind}_duration'] or 0, 'day')}"
+            )
         because.append(_recorded(infusion, kind))
         if infusion[f"{kind}_at_least"] != infusion[f"{kind}_at_most"] and infusion[f"{kind}_missing"]:
             because.append(f"not recorded: {_listed(infusion[f'{kind}_missing'])}")
@@ -143,9 +145,12 @@ def _counts(infusion: Told) -> list[tuple[str, str, str]]:
     for prefix, name, limit in (("icaht", "ICAHT", "500"), ("platelets", "T-ICAHT (platelets)", "50")):
         low, high = infusion[f"{prefix}_early_low"], infusion[f"{prefix}_early_high"]
         unit = "neutrophils at most 500/uL" if prefix == "icaht" else "platelets below 50"
-        because = [f"{counted(infusion[f'{prefix}_early_days_{limit}'] or 0, 'day')} in a row with {unit}"]
-        because.append(f"measured on {infusion[f'{prefix}_early_days_measured']} days, "
-                       f"{infusion[f'{prefix}_early_days_unknown']} not known")  # fmt: skip
+        run, measured, unknown = (
+            infusion[f"{prefix}_early_days_{name}"] or 0 for name in (limit, "measured", "unknown")
+        )
+        because = [f"{counted(run, 'day')} in a row with {unit}", f"measured on {measured} days, {unknown} not known"]
+        if not measured:
+            because = ["no count of these days is on record"]
         if infusion[f"{prefix}_early_ended_by"] not in (None, "day_30"):
             because.append(f"judged up to day {infusion[f'{prefix}_early_until']}, {_end(infusion, prefix, 'early')}")
         rows.append((f"early {name}, day 0 to 30", _between(low, high, "grade"), "; ".join(because)))
@@ -175,7 +180,9 @@ def _iec_hs(infusion: Told) -> list[tuple[str, str, str]]:
     if infusion["iec_hs_ferritin_high_before"]:
         because.append("ferritin was high before the infusion already, so this says less")
     if infusion["iec_hs_recorded_day"] is not None:
-        because.append(f"recorded {infusion['iec_hs_recorded_day']}, grade {infusion['iec_hs_recorded_grade']}")
+        because.append(
+            f"recorded {day_told(infusion['iec_hs_recorded_day'])}, grade {infusion['iec_hs_recorded_grade']}"
+        )
     if infusion["iec_hs_missing"]:
         because.append(f"not recorded: {_listed(infusion['iec_hs_missing'])}")
     because.append("a reason to look, no diagnosis: infection and progression do the same")
@@ -244,7 +251,7 @@ def _late_effects(infusion: Told) -> list[tuple[str, str, str]]:
         "parkinsonism": "parkinsonism",
         "guillain_barre": "Guillain-Barre",
     }
-    seen = [f"{name} {infusion[f'neurotoxicity_{sign}_day']}" for sign, name in signs.items()
+    seen = [f"{name} {day_told(infusion[f'neurotoxicity_{sign}_day'])}" for sign, name in signs.items()
             if infusion[f"neurotoxicity_{sign}_day"] is not None]  # fmt: skip
     rows = [("delayed neurotoxicity", "recorded" if seen else "none recorded", "; ".join(seen))]
     periods = (("early", "0-30"), ("middle", "31-100"), ("late", "101-365"))
@@ -261,7 +268,7 @@ def _late_effects(infusion: Told) -> list[tuple[str, str, str]]:
     rows.append(_igg(infusion))
     bowel = infusion["enterocolitis_alert"]
     answer = {True: "to be asked about", False: "none recorded", None: "diarrhoea without a grade"}[bowel]
-    detail = f"{infusion['enterocolitis_event']} {infusion['enterocolitis_onset_day']}" if bowel else ""
+    detail = f"{infusion['enterocolitis_event']} {day_told(infusion['enterocolitis_onset_day'])}" if bowel else ""
     if infusion["enterocolitis_germ_named"]:
         detail += "; an infection is named, to be excluded first"
     rows.append(("enterocolitis", answer, detail))
@@ -274,7 +281,8 @@ def _late_effects(infusion: Told) -> list[tuple[str, str, str]]:
 def _igg(infusion: Told) -> tuple[str, str, str]:
     if infusion["igg_last_day"] is None:
         return "IgG", "not measured", ""
-    value = f"{_amount(infusion['igg_last_igg_lo'], infusion['igg_last_igg_hi'])} mg/dL on {infusion['igg_last_day']}"
+    value = _amount(infusion["igg_last_igg_lo"], infusion["igg_last_igg_hi"])
+    value = f"{value} mg/dL, {day_told(infusion['igg_last_day'])}"
     low = {True: "below 400 mg/dL", False: "not below 400 mg/dL", None: "whether below 400 mg/dL is not known"}
     because = low[infusion["igg_last_low"]]
     if (

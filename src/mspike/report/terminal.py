@@ -72,6 +72,13 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def day_told(day: Any, unknown: str = "not known") -> str:
+    """A date as it stands; a day counted from the infusion as such; a word where there is none."""
+    if day is None:
+        return unknown
+    return f"day {day}" if isinstance(day, int) else str(day)
+
+
 def marked(category: str | None) -> str:
     """A category behind its mark, so that colour is never alone."""
     return f"{MARKS[category]} {category}" if category in MARKS else category or ""

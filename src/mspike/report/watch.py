@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 
 from mspike.errors import WrongUsage
-from mspike.knowledge.schedule import schedule
+from mspike.knowledge.schedule import Item, schedule
 from mspike.record.dates import Calendar, shown
 from mspike.report.asking import Progress, Question, of_patient, of_registry
-from mspike.report.terminal import counted, say, say_table
+from mspike.report.terminal import counted, day_told, say, say_table
 from mspike.watch.worklist import missed_visits, watch_of, watched
 
 Told = dict[str, Any]
@@ -86,8 +86,7 @@ def print_watch(told: Told) -> None:
             tests = []
         say_table(
             ("test", "state", "due", "last done", "costs"),
-            [(says[t["item"]].says, _state(t, says[t["item"]].only_if), t["due"], t["last_done"] or NEVER,
-              says[t["item"]].costs) for t in tests],
+            [_test_row(t, says[t["item"]]) for t in tests],
             whole=("due", "last done"),
         )  # fmt: skip
         for gap in line["missed_visits"]:
@@ -99,31 +98,41 @@ def print_watch(told: Told) -> None:
     say("", told["stamp"]["intended_use"])
 
 
+def _test_row(test: Told, item: Item) -> tuple[str, ...]:
+    return (
+        item.says,
+        _state(test, item.only_if),
+        day_told(test["due"], ""),
+        day_told(test["last_done"], NEVER),
+        item.costs,
+    )
+
+
 def _sentence(patient: str, line: Told) -> str:
     product = line["product"] or "CAR-T, product not stated"
-    head = f"{patient}: {product}, infused {line['infused']} (line {line['line']}). "
+    head = f"{patient}: {product}, infused {day_told(line['infused'])} (line {line['line']}). "
     if line["ended"] is not None:
-        return head + (
-            f"Its schedule ended {line['ended']} with {line['because']}; `mspike why` tells what to measure then."
-        )
+        head += f"Its schedule ended {day_told(line['ended'])} with {line['because']}; "
+        return head + "`mspike why` tells what to measure then."
     overdue = [t for t in line["tests"] if t["state"] == "overdue"]
     due = [t for t in line["tests"] if t["state"] == "due"]
-    return head + f"On {line['on']}: {counted(len(overdue), 'test')} overdue, {len(due)} due now."
+    return head + f"On {day_told(line['on'])}: {counted(len(overdue), 'test')} overdue, {len(due)} due now."
 
 
 def _state(test: Told, only_if: str) -> str:
     if test["state"] == "depends":
         return f"? not known whether it applies: {DEPENDS[only_if]} not on record"
     if test["state"] == "overdue" and test["missed"] > 1:
-        return f"{STATE['overdue']}, {test['missed']} in a row since {test['since']}"
+        return f"{STATE['overdue']}, {test['missed']} in a row since {day_told(test['since'])}"
     return STATE[test["state"]]
 
 
 def _gap(gap: Told) -> str:
+    first, last = day_told(gap["from_day"]), day_told(gap["to_day"])
     return (
-        f"{gap['missed']} scheduled visits in a row were missed after {gap['from_day']} (up to {gap['to_day']}). "
-        "A progression or death right after such a gap is censored at the last assessment before it where "
-        "visit_interval_days is set and censoring=fda."
+        f"{gap['missed']} scheduled visits in a row were missed after {first} (up to {last}). A progression or death "
+        "right after such a gap is censored at the last assessment before it where visit_interval_days is set and "
+        "censoring=fda."
     )
 
 
@@ -140,16 +149,18 @@ def print_worklist(rows: pl.DataFrame, limit: int) -> None:
     shown_rows = open_now.head(limit) if limit else open_now
     say_table(
         ("patient", "line", "test", "state", "due", "last done"),
-        [
-            (r["patient_id"], r["line"], says[r["item"]], STATE[r["state"]], r["due"], r["last_done"] or NEVER)
-            for r in shown_rows.to_dicts()
-        ],
+        [_work_row(row, says[row["item"]]) for row in shown_rows.to_dicts()],
         right=("line",), whole=("patient", "state", "due", "last done"),
     )  # fmt: skip
     left = open_now.height - shown_rows.height
     if left:
         say("", f"{counted(left, 'row')} more: `--limit 0` prints all, `--json` too.")
-    say("", f"As of {rows.to_dicts()[0]['on_day']}.")
+    say("", f"As of {day_told(rows.to_dicts()[0]['on_day'])}.")
+
+
+def _work_row(row: Told, says: str) -> tuple[Any, ...]:
+    due, done = day_told(row["due"], ""), day_told(row["last_done"], NEVER)
+    return row["patient_id"], row["line"], says, STATE[row["state"]], due, done
 
 
 def write_calendar(rows: pl.DataFrame, file: Path, calendar: Calendar) -> int:

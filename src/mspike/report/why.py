@@ -12,7 +12,7 @@ from mspike.knowledge.mechanisms import mechanisms, published_for
 from mspike.record.dates import shown
 from mspike.report.asking import Progress, Question, of_patient, of_registry
 from mspike.report.because import FAILURE
-from mspike.report.terminal import counted, say, say_table
+from mspike.report.terminal import counted, day_told, say, say_table
 from mspike.why.findings import findings_of
 from mspike.why.mechanisms import why_of
 from mspike.why.telling_tests import telling_tests_of
@@ -106,9 +106,9 @@ def _head(patient: str, infusion: Told, failed: bool, early: int) -> str:
     product = infusion["product"] or "CAR-T, product not stated"
     first = infusion["mechanisms"][0] if infusion["mechanisms"] else {}
     target = first.get("target") or "target not known"
-    head = f"{patient}: {product} ({target}), infused {infusion['infused']} (line {infusion['line']}). "
+    head = f"{patient}: {product} ({target}), infused {day_told(infusion['infused'])} (line {infusion['line']}). "
     kind = FAILURE[infusion["failure_type"]].format(early_relapse_days=early)
-    day = f" on {first['failure_day']}" if first.get("failure_day") is not None else ""
+    day = f" on {day_told(first['failure_day'])}" if first.get("failure_day") is not None else ""
     head += f"It failed{day}: {kind}. " if failed else f"It has not failed by what is recorded: {kind}. "
     supported = [_inside(m["title"]) for m in infusion["mechanisms"] if m["answer"] == "supported"]
     word = "Supported" if failed else "Present, though it has not failed"
@@ -158,7 +158,7 @@ def _finding(finding: Told) -> str:
     if finding["state"] == "not_tested":
         value = f" On record: {finding['value']}." if finding["value"] else ""
         return f"{finding['says']}{value} Why: {finding['reason'] or 'it is not on record'}."
-    day = f", {finding['day']}" if finding["day"] is not None else ""
+    day = f", {day_told(finding['day'])}" if finding["day"] is not None else ""
     limit = f" (limit: {finding['threshold']})" if finding["threshold"] else ""
     source = f"{finding['strength']}; {finding['source']}, checked: {finding['checked']}"
     return f"{finding['says']} Here: {finding['value'] or 'as said'}{day}{limit} [{source}]"
@@ -198,7 +198,7 @@ def print_why_table(rows: pl.DataFrame, limit: int) -> None:
     say("")
     say_table(
         ("patient", "product", "failed", "type", "supported", "not tested"),
-        [(r["patient_id"], r["agent"], r["failure_day"], r["failure_type"].replace("_", " "),
+        [(r["patient_id"], r["agent"], day_told(r["failure_day"]), r["failure_type"].replace("_", " "),
           ", ".join(_inside(titles[m]) for m in r["supported"]) or "none", r["untested"]) for r in some.to_dicts()],
         right=("not tested",), whole=("patient", "failed"),
     )  # fmt: skip

@@ -108,6 +108,11 @@ def criteria(edition: str) -> Criteria:
     return read_criteria(path)
 
 
+def published_sets() -> tuple[str, ...]:
+    """The names of all published sets of rules that are no edition of response criteria."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*/*.yaml") if path.parent.name != RESPONSE))
+
+
 @cache
 def published(name: str) -> Criteria:
     """A published set of rules by the name of its file: "icaht-2023", "r2-iss-2022" ... Raises KnowledgeError."""
