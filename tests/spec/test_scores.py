@@ -267,3 +267,23 @@ def test_each_infusion_has_scores_of_its_own():
     again = patient([*drawn(WORKED), *drawn(NOTHING, day=190)], infusions=(0, 200))
     got = car_hematotox(derived(again))
     assert got["score"].to_list() == [5, 0]
+
+
+@pytest.mark.parametrize(
+    ("detail", "limit", "day", "answer"),
+    [
+        ("yes", None, -7, True),
+        ("no", None, -7, False),
+        ("perhaps", None, -7, None),
+        ("yes", "500", -7, False),  # the laboratory's limit comes before what was stated
+        ("yes", None, -60, None),  # too old
+    ],
+)
+def test_a_statement_stands_in_for_the_missing_limit_of_ferritin(detail, limit, day, answer):
+    told = derived(
+        patient(
+            results=[result(-7, "ferritin", 300, **({"ref_high": limit} if limit else {}))],
+            events=[{"date": day, "event": "ferritin above normal", "detail": detail}],
+        )
+    )
+    assert ferritin_raised(told)["ferritin_raised"].to_list() == [answer]

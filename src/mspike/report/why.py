@@ -166,12 +166,23 @@ def _finding(finding: Told) -> str:
 
 def _print_tests(tests: list[Told]) -> None:
     say("", "The tests that would tell: first those that change most, and among them the least for the patient", "")
-    for test in tests:
-        when = "" if test["now"] else " (only from records or stored samples)"
-        head = f"{test['order']}. {test['title']}{when}: {CHANGES[test['changes']]}."
-        say(head, f"   Takes {test['cost']}: {test['cost_says']}")
+    for test in (t for t in tests if t["changes"] != "explains"):
+        say(f"{test['order']}. {test['title']}{_when(test)}: {CHANGES[test['changes']]}.")
+        say(f"   Takes {test['cost']}: {test['cost_says']}")
         for answer in test["answers"]:
             say(f"   - {answer}")
+    rest = [t for t in tests if t["changes"] == "explains"]
+    if rest:
+        say(
+            "",
+            "These would explain more and change no option by themselves (--json tells what each answer would mean):",
+        )
+    for test in rest:
+        say(f"{test['order']}. {test['title']}{_when(test)}; takes {test['cost']}.")
+
+
+def _when(test: Told) -> str:
+    return "" if test["now"] or test["cost"] != "records" else " (from records or stored samples)"
 
 
 def print_why_table(rows: pl.DataFrame, limit: int) -> None:

@@ -12,7 +12,7 @@ from mspike.knowledge.criteria import Rule, published
 from mspike.record.amounts import UNBOUNDED
 from mspike.record.analytes import MICRO
 from mspike.response.compare import Amount, kleene
-from mspike.safety.values import before_treatment, last_before, meets, named, side_by_side
+from mspike.safety.values import before_treatment, last_before, meets, named, side_by_side, stated_above_normal
 
 HEMATOTOX, EASIX, MYCARE = "car-hematotox-2021", "easix-2021", "mycare-2024"
 HEMATOTOX_ITEMS = ("platelets", "anc", "haemoglobin", "crp", "ferritin")
@@ -130,20 +130,24 @@ def _log2(number: pl.Expr) -> pl.Expr:
 def ferritin_raised(derived: Derived) -> pl.DataFrame:
     """Was ferritin at lymphodepletion above the laboratory's own upper limit of normal (an item of MyCARe)?
 
+    Where no limit is given, what the registry states counts (see `stated_above_normal`).
+
     One row an infusion: gid, ferritin_raised (null without a value or without its limit), ferritin_lo, ferritin_hi,
     ferritin_ref_high (millionths), ferritin_day, ferritin_missing.
     """
     rules = published(MYCARE)
     before = before_treatment(episodes(derived))
-    last = last_before(derived.record.results, before, ["ferritin"], int(rules.value("mycare.age", "days")))
-    frame = side_by_side(last, before, ["ferritin"])
+    days = int(rules.value("mycare.age", "days"))
+    last = last_before(derived.record.results, before, ["ferritin"], days)
+    stated = stated_above_normal(derived.record, before, "ferritin", days)
+    frame = side_by_side(last, before, ["ferritin"]).join(stated, on="gid", how="left", maintain_order="left")
     times = rules.value("mycare.ferritin", "times_upper_limit")
     limit = pl.col("ferritin_ref_high") * times.numerator
     value = Amount(pl.col("ferritin_lo") * times.denominator, pl.col("ferritin_hi") * times.denominator)
+    no_limit = pl.col("ferritin_lo").is_not_null() & pl.col("ferritin_ref_high").is_null()
     gone = {
-        "ferritin": pl.col("ferritin_lo").is_null(),
-        "upper limit of normal of ferritin": pl.col("ferritin_lo").is_not_null()
-        & pl.col("ferritin_ref_high").is_null(),
+        "ferritin": pl.col("ferritin_lo").is_null() & pl.col("stated").is_null(),
+        "upper limit of normal of ferritin": no_limit & pl.col("stated").is_null(),
     }
     return frame.select(
         "gid",
@@ -151,7 +155,7 @@ def ferritin_raised(derived: Derived) -> pl.DataFrame:
         "ferritin_hi",
         "ferritin_ref_high",
         "ferritin_day",
-        ferritin_raised=kleene(value.lo > limit, value.hi <= limit),
+        ferritin_raised=pl.coalesce(kleene(value.lo > limit, value.hi <= limit), "stated"),
         ferritin_missing=named(gone),
     )
 

@@ -13,6 +13,7 @@ import polars as pl
 from mspike.knowledge.criteria import Value
 from mspike.record.amounts import read_value
 from mspike.record.analytes import folded, unit_factors
+from mspike.record.record import Record
 from mspike.response.compare import micro
 
 LIMITS = ("ref_low", "ref_high")
@@ -102,6 +103,22 @@ def _limit(analyte: str, unit: str | None, text: str | None) -> int | None:
         return None
     # Rounded as the value itself is, so that a value printed like its limit is equal to it.
     return (number * factor.numerator + factor.denominator // 2) // factor.denominator
+
+
+def stated_above_normal(record: Record, episodes: pl.DataFrame, analyte: str, days: int) -> pl.DataFrame:
+    """What the registry states where it holds no limit: an event `<analyte>_above_normal`, detail yes or no.
+
+    One row an episode that has such a statement, not older than `days`: gid, stated, stated_day.
+    """
+    named = pl.col("event").str.to_lowercase().str.replace_all(r"[\s-]+", "_") == f"{analyte}_above_normal"
+    word = pl.col("detail").str.strip_chars().str.to_lowercase().replace_strict(_ANSWERS, default=None)
+    rows = record.events.filter(named).select("pid", stated_day="date", stated=word).drop_nulls("stated")
+    rows = rows.join(episodes.select("gid", "pid", "before_day"), on="pid")
+    recent = rows.filter((pl.col("before_day") - pl.col("stated_day")).is_between(0, days)).sort("gid", "stated_day")
+    return recent.unique("gid", keep="last", maintain_order=True).select("gid", "stated", "stated_day")
+
+
+_ANSWERS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 def after_infusion(rows: pl.DataFrame, episodes: pl.DataFrame, day: str = "day") -> pl.DataFrame:

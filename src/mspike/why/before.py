@@ -8,7 +8,7 @@ from mspike.course.derived import Derived, episodes
 from mspike.knowledge.mechanisms import timing
 from mspike.response.compare import Amount, at_least, below, kleene, more_than
 from mspike.safety.scores import easix
-from mspike.safety.values import before_treatment, last_before
+from mspike.safety.values import before_treatment, last_before, stated_above_normal
 from mspike.why.observation import number, observation
 from mspike.why.readings import DAY, INFUSION, last_within, measured, numeral, said, said_interval
 
@@ -60,12 +60,19 @@ def _lymphocytes(derived: Derived, infusions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _above_normal(derived: Derived, infusions: pl.DataFrame, rule: str, analyte: str, name: str) -> pl.DataFrame:
-    seen = _last(derived, infusions, analyte)
+    days = int(timing()["why.timing.before_lymphodepletion"]["age"])
+    stated = stated_above_normal(derived.record, before_treatment(episodes(derived)), analyte, days)
+    seen = _last(derived, infusions, analyte).join(stated, on="gid", how="left", maintain_order="left")
     times, limit = number(rule, "level"), pl.col("ref_high")
     p, q = times.numerator, times.denominator
-    holds = kleene(pl.col("lo") * q > limit * p, pl.col("hi") * q <= limit * p)
+    holds = pl.coalesce(kleene(pl.col("lo") * q > limit * p, pl.col("hi") * q <= limit * p), "stated")
     given = pl.concat_str(pl.lit(", upper limit of normal "), numeral(limit))
-    value = pl.concat_str(_told(analyte, name), given.fill_null(", upper limit of normal not given"))
+    said_so = pl.when("stated").then(pl.lit(", stated as above normal")).when(~pl.col("stated")).then(
+        pl.lit(", stated as normal")
+    )  # fmt: skip
+    value = pl.concat_str(
+        _told(analyte, name), pl.coalesce(given, said_so, pl.lit(", upper limit of normal not given"))
+    )
     no_limit = pl.when(limit.is_null()).then(pl.lit("the laboratory's upper limit of normal is not given"))
     undecided = no_limit.otherwise(pl.lit(OPEN))
     return observation(infusions, rule, seen, holds=holds, value=value, reason=NOT_MEASURED, undecided=undecided)
