@@ -175,9 +175,11 @@ class _Writer:
             if self._parquet is None:
                 # Categories travel as dictionaries and are plain text to whoever reads the file.
                 words = [name for name in table.schema.names if name != "inputs"]  # sentences hardly repeat
+                # A reader looks patients up; statistics of other columns cost more than they save.
                 self._parquet = pq.ParquetWriter(
-                    self.path, table.schema, compression="lz4", use_dictionary=words, store_schema=False
-                )
+                    self.path, table.schema, compression="lz4", use_dictionary=words, store_schema=False,
+                    write_statistics=["patient_id"],
+                )  # fmt: skip
             self._parquet.write_table(table)
         self._started = True
 

@@ -87,24 +87,32 @@ def text_of(name: str) -> pl.Expr:
     return pl.when(lo == hi).then(exact).otherwise(bounded)
 
 
-def _part(name: str, label: str, unit: str, compared: str) -> pl.Expr:
-    value, other = text_of(name), text_of(f"{name}_{compared}")
-    return pl.format(
-        f"{label} {{}} {unit} ({'baseline' if compared == 'base' else 'nadir'} {{}})",
-        value,
-        other.fill_null("not measured"),
-    )
+def _part(name: str, label: str, unit: str, other: str, told: pl.Expr) -> pl.Expr:
+    return pl.format(f"{label} {{}} {unit} ({other} {{}})", text_of(name), told.fill_null("not measured"))
+
+
+def _with_baseline_texts(judged: pl.DataFrame) -> pl.DataFrame:
+    """Adds `_<name>_base`, the baseline in words: written once a line and pointed at by its visits. Rows lie by gid."""
+    if judged.is_empty():
+        return judged.with_columns(pl.lit(None, pl.String).alias(f"_{name}_base") for name, _, _ in _SHOWN)
+    first = judged["gid"] != judged["gid"].shift(1)
+    first = first.fill_null(True)  # the first row of all
+    lines = judged.filter(first).select(text_of(f"{name}_base").alias(f"_{name}_base") for name, _, _ in _SHOWN)
+    return judged.hstack(lines[first.cum_sum().cast(pl.Int64) - 1])
 
 
 def _categories(sheet: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """The category rule of each visit that is no progression, with the values that judged it."""
-    judged = sheet.select(_USED).filter(pl.col("raw") != "PD")
+    judged = _with_baseline_texts(sheet.select(_USED).filter(pl.col("raw") != "PD"))
     by = {"serum_m": "by_serum", "urine_m_24h": "by_urine", "dflc": "by_dflc", "marrow_plasma_cells": "by_marrow"}
     used = [
-        pl.when(pl.col(by[name]) & ~(pl.col("is_qiga") & (name == "serum_m"))).then(_part(name, label, unit, "base"))
+        pl.when(pl.col(by[name]) & ~(pl.col("is_qiga") & (name == "serum_m"))).then(
+            _part(name, label, unit, "baseline", pl.col(f"_{name}_base"))
+        )
         for name, label, unit in _SHOWN
     ]
-    used.append(pl.when(pl.col("by_serum") & pl.col("is_qiga")).then(_part("serum_m", "IgA", "mg/dL", "base")))
+    iga = _part("serum_m", "IgA", "mg/dL", "baseline", pl.col("_serum_m_base"))
+    used.append(pl.when(pl.col("by_serum") & pl.col("is_qiga")).then(iga))
     complete = pl.col("raw").is_in(["sCR", "CR"])
     used.append(pl.when(complete).then(pl.format("marrow {} %", text_of("cr_marrow"))))
     ratio = pl.format("kappa {} mg/L, lambda {} mg/L", text_of("kappa_flc"), text_of("lambda_flc"))
@@ -161,7 +169,7 @@ def _progressions(sheet: pl.DataFrame, calendar: Calendar) -> list[pl.DataFrame]
             continue
         if limb in _LIMB_VALUE:
             name, label, unit = _LIMB_VALUE[limb]
-            inputs = _part(name, label, unit, "nadir")
+            inputs = _part(name, label, unit, "nadir", text_of(f"{name}_nadir"))
         elif limb == "lesion":
             inputs = pl.format("lesions {}", pl.col("lesion_ids").fill_null([]).list.join(", "))
         else:
@@ -201,17 +209,23 @@ def _confirmations(sheet: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
         .then(pl.lit("not confirmed: counts as"))
         .otherwise(pl.lit("confirmed only as"))
     )
-    following = (
-        pl.when(pl.col("next_seen").is_null())
-        .then(pl.lit("no later assessment"))
-        .otherwise(pl.format("next assessment {}", shown_text(pl.col("next_seen"), calendar)))
-    )
+    following = pl.concat_str(pl.lit(" (next assessment "), _day_texts(asked["next_seen"], calendar), pl.lit(")"))
     inputs = pl.concat_str(
-        [
-            pl.col("raw").cast(pl.String),
-            outcome,
-            pl.concat_str([pl.col("confirmed").cast(pl.String), following], separator=" ("),
-        ],
-        separator=" ",
-    ) + pl.lit(")")
+        pl.col("raw").cast(pl.String),
+        pl.lit(" "),
+        outcome,
+        pl.lit(" "),
+        pl.col("confirmed").cast(pl.String),
+        following.fill_null(" (no later assessment)"),
+    )
     return asked.select("gid", "patient_id", "line", "day", rule=pl.lit("imwg.confirmed", RULE), inputs=inputs)
+
+
+def _day_texts(days: pl.Series, calendar: Calendar) -> pl.Series:
+    """The days in words. Few days serve many rows: each is written once."""
+    distinct = days.drop_nulls().unique().sort()
+    if distinct.is_empty():
+        return pl.Series("day", [None] * len(days), dtype=pl.String)
+    texts = pl.DataFrame({"day": distinct}).select(shown_text(pl.col("day"), calendar))["day"]
+    place = distinct.search_sorted(days.fill_null(distinct[0]))
+    return texts.gather(place).set(days.is_null(), None)

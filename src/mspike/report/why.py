@@ -178,7 +178,8 @@ def _print_tests(tests: list[Told]) -> None:
             "These would explain more and change no option by themselves (--json tells what each answer would mean):",
         )
     for test in rest:
-        say(f"{test['order']}. {test['title']}{_when(test)}; takes {test['cost']}.")
+        takes = "" if test["cost"] == "records" else f"; takes {test['cost']}"
+        say(f"{test['order']}. {test['title']}{_when(test)}{takes}.")
 
 
 def _when(test: Told) -> str:
