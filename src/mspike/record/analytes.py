@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
+import polars as pl
+
 from mspike.record import ward_words
 
 MICRO = 1_000_000  # canonical values are whole millionths of the canonical unit
@@ -176,6 +178,8 @@ _DECLARED = (
 )
 
 ANALYTES = {a.name: a for a in _DECLARED}
+NAMES = list(ANALYTES)
+ANALYTE = pl.Enum(NAMES)
 
 # A concentration becomes mg/24 h only with the day's volume; a spot sample has none (rules.md section 0).
 URINE_CONCENTRATION = _units("mg/L", mg_dl="10", g_l="1000", g_dl="10000")

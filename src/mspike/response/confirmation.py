@@ -14,7 +14,7 @@ import polars as pl
 
 from mspike.knowledge.criteria import Criteria
 from mspike.response.category import CATEGORY
-from mspike.response.flowsheet import NADIRS
+from mspike.response.nadirs import NADIRS
 from mspike.response.progression import BIOCHEMICAL, confirming_limbs
 from mspike.response.settings import Settings
 

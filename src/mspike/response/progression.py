@@ -11,7 +11,7 @@ import polars as pl
 
 from mspike.knowledge.criteria import Criteria
 from mspike.response.compare import Amount, amount, at_least, grown, more_than, risen, risen_above
-from mspike.response.flowsheet import NADIRS, with_nadirs
+from mspike.response.nadirs import NADIRS, with_nadirs
 from mspike.response.rules import rule
 from mspike.response.settings import Settings
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import polars as pl
 
 from mspike.knowledge.criteria import published
+from mspike.record.analytes import ANALYTE
 from mspike.record.record import Record
-from mspike.record.results import ANALYTE
 from mspike.record.ward_words import folded_word, lookup
 from mspike.safety.values import after_infusion
 
