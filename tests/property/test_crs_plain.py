@@ -38,7 +38,7 @@ OXYGEN = {
     "<6": (0, 2),
 }  # fmt: skip
 VASOPRESSORS = {
-    "none": (0, 0), "0": (0, 0), "1": (3, 3), "2": (4, 4), "vasopressin": (2, 3), "norepinephrine": (3, 3),
+    "none": (0, 0), "0": (0, 0), "1": (3, 3), "2": (4, 4), "vasopressin": (3, 3), "norepinephrine": (3, 3),
     "norepinephrine + vasopressin": (3, 3), "adrenaline, noradrenaline": (4, 4),
 }  # fmt: skip
 HYPOTENSION = {"no": (0, 0), "yes": (2, 2)}
@@ -182,7 +182,7 @@ def plain_icans(patient: Patient) -> dict[int, tuple[int, int]]:
         else:
             points = [Decimal(text.removeprefix("<")) for text in texts]
             answered = points and all(p >= 1 for p in points)
-            limbs.append((0, 3) if answered else (0, 4))
+            limbs.append((0, 0) if answered else (0, 4))
         for sign in RARE:
             unnoted = (0, 0) if ice or awake else (0, 4)
             limbs.append(worst(patient, day, sign) or unnoted)

@@ -283,8 +283,6 @@ def transaminases_met(told: dict, one: Result) -> bool | None:
     raised = None
     if before is not None and (its_limit := limit_of(before, "ref_high")):
         raised = above(read(before[2]), its_limit[0])
-    if raised is None:
-        return False if by_limit is False else None
     return more_than_times(value, read(before[2]), 5) if raised and before else by_limit
 
 

@@ -77,7 +77,7 @@ def test_oxygen_alone(oxygen, expected):
     ("vasopressors", "expected"),
     [
         ("none", (1, 1, 1)), ("0", (1, 1, 1)), ("1", (3, 3, 3)), ("2", (4, 4, 4)), ("noradrenaline", (3, 3, 3)),
-        ("vasopressin", (None, 2, 3)), ("norepinephrine, epinephrine", (4, 4, 4)),
+        ("vasopressin", (3, 3, 3)), ("norepinephrine, epinephrine", (4, 4, 4)),
         ("norepinephrine + Levophed", (3, 3, 3)),
     ],
 )  # fmt: skip

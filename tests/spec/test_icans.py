@@ -64,7 +64,7 @@ def test_noted_signs_alone(sign, word, expected):
     ("results", "expected", "missing"),
     [
         (signs(5, ice_score="10"), (0, 0, 0), []),
-        (signs(5, ice_score="8"), (None, 1, 3), ["consciousness"]),
+        (signs(5, ice_score="8"), (1, 1, 1), []),  # who answers is awake
         (signs(5, consciousness="awake"), (None, 0, 3), ["ice_score"]),
         (signs(5, consciousness="tactile"), (3, 3, 3), []),
         (

@@ -106,7 +106,7 @@ def test_doubling_within_three_days_is_rising_rapidly(day, earlier, now, met):
         (250, 40, 50, False),  # raised before: five times that value
         (250.1, 40, 50, True),
         (201, None, 30, None),
-        (201, 40, None, None),
+        (201, 40, None, True),  # nothing is known from before: the limit decides
         (199, 40, None, False),
     ],
 )

@@ -148,7 +148,8 @@ def print_history(told: Told) -> None:
 
 
 def _best(line: Told) -> str:
-    if line["best"] not in (None, "NE"):
+    # A progression that was assigned after the line says nothing about its best response; what was recorded does.
+    if line["best"] not in (None, "NE") and not (line["best"] == "PD" and line["recorded"]):
         return str(line["best"])
     return f"{line['recorded']} (recorded)" if line["recorded"] else "not known"
 
@@ -206,7 +207,7 @@ def _print_episode(episode: Told) -> None:
     for group, name in GROUP.items():
         missing = episode[f"{group}_missing"]
         if missing:
-            say(f"  Not {name} refractory, or not known: missing {', '.join(missing)}.")
+            say(f"  Whether {name} refractory: not shown are {', '.join(missing)}.")
     if episode["unread"]:
         say(f"  Not read: {', '.join(episode['unread'])}. These may be agents that are not counted here.")
     if not episode["history_complete"]:

@@ -17,8 +17,10 @@ from mspike.safety.answers import safety_of
 Told = dict[str, Any]
 TABLE = (
     "patient_id", "line", "agent", "index_day",
-    "crs_at_least", "crs_at_most", "crs_recorded_grade", "crs_agreement", "crs_onset_day", "crs_duration",
-    "icans_at_least", "icans_at_most", "icans_recorded_grade", "icans_agreement", "icans_ice_lowest",
+    "crs_at_least", "crs_at_most", "crs_recorded_grade", "crs_agreement", "crs_days_measured", "crs_onset_day",
+    "crs_duration",
+    "icans_at_least", "icans_at_most", "icans_recorded_grade", "icans_agreement", "icans_days_measured",
+    "icans_ice_lowest",
     "icaht_early_low", "icaht_early_high", "icaht_early_days_500", "icaht_late_low", "icaht_late_high",
     "platelets_early_low", "platelets_early_high", "platelets_late_low", "platelets_late_high",
     "iec_hs_suspected", "iec_hs_suspected_by_values", "iec_hs_suspected_at", "iec_hs_recorded_grade",

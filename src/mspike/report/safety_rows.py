@@ -12,7 +12,7 @@ AGREEMENT = {
     "same": "the recorded grade is the same", "derived_higher": "the recorded grade is lower",
     "recorded_higher": "the recorded grade is higher", "not_known": "the recorded grade may be right",
     "only_recorded": "no sign of it is recorded in the values", "only_derived": "no grade is recorded",
-    "neither": "none is recorded either",
+    "neither": "no grade is recorded",
 }  # fmt: skip
 ENDED = {
     "death": "death", "last_follow_up": "the last follow-up", "day_30": "day 30", "day_100": "day 100",
@@ -43,7 +43,9 @@ def _signs(infusion: Told) -> list[tuple[str, str, str]]:
         because.append(_recorded(infusion, kind))
         if infusion[f"{kind}_at_least"] != infusion[f"{kind}_at_most"] and infusion[f"{kind}_missing"]:
             because.append(f"not recorded: {_listed(infusion[f'{kind}_missing'])}")
-        rows.append((f"{name} (ASTCT 2019)", grade_told(infusion, kind), "; ".join(because)))
+        days = infusion[f"{kind}_days_measured"]
+        seen = f" on the {counted(days, 'day')} with signs on record" if infusion[f"{kind}_at_most"] == 0 else ""
+        rows.append((f"{name} (ASTCT 2019)", grade_told(infusion, kind) + seen, "; ".join(because)))
     return rows
 
 
@@ -58,10 +60,13 @@ def _counts(infusion: Told) -> list[tuple[str, str, str]]:
     for prefix, name, limit in (("icaht", "ICAHT", "500"), ("platelets", "T-ICAHT (platelets)", "50")):
         low, high = infusion[f"{prefix}_early_low"], infusion[f"{prefix}_early_high"]
         unit = "neutrophils at most 500/uL" if prefix == "icaht" else "platelets below 50"
-        run, measured, unknown = (
-            infusion[f"{prefix}_early_days_{name}"] or 0 for name in (limit, "measured", "unknown")
+        run, measured, filled, unknown = (
+            infusion[f"{prefix}_early_days_{name}"] or 0 for name in (limit, "measured", "interpolated", "unknown")
         )
-        because = [f"{counted(run, 'day')} in a row with {unit}", f"measured on {measured} days, {unknown} not known"]
+        because = [
+            f"{counted(run, 'day')} in a row with {unit}",
+            f"measured on {measured} days, {filled} filled in between, {unknown} not known",
+        ]
         if not measured:
             because = ["no count of these days is on record"]
         if infusion[f"{prefix}_early_ended_by"] not in (None, "day_30"):
@@ -89,7 +94,9 @@ def _iec_hs(infusion: Told) -> list[tuple[str, str, str]]:
     answer = {True: "values suggest it", False: "values do not suggest it", None: "not known"}[by_values]
     because = []
     if infusion["iec_hs_supporting"]:
-        because.append(f"beside ferritin: {_listed(infusion['iec_hs_supporting'])}, day {infusion['iec_hs_judged_at']}")
+        because.append(
+            f"around the ferritin of day {infusion['iec_hs_judged_at']}: {_listed(infusion['iec_hs_supporting'])}"
+        )
     if infusion["iec_hs_ferritin_high_before"]:
         because.append("ferritin was high before the infusion already, so this says less")
     if infusion["iec_hs_recorded_day"] is not None:
@@ -121,7 +128,13 @@ def _scores(infusion: Told) -> list[tuple[str, str, str]]:
 
 
 def _items(infusion: Told) -> str:
-    units = {"platelets": "", "anc": "", "haemoglobin": " g/dL", "crp": " mg/dL", "ferritin": " ng/mL"}
+    units = {
+        "platelets": " x 10^9/L",
+        "anc": " x 10^9/L",
+        "haemoglobin": " g/dL",
+        "crp": " mg/dL",
+        "ferritin": " ng/mL",
+    }
     told = []
     for item, unit in units.items():
         low, high = infusion[f"hematotox_{item}_lo"], infusion[f"hematotox_{item}_hi"]

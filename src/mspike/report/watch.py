@@ -82,13 +82,12 @@ def print_watch(told: Told) -> None:
     for line in told["lines"]:
         say(_sentence(told["patient_id"], line), "")
         tests = sorted(line["tests"], key=lambda t: ORDER.index(t["state"]))
-        if line["ended"] is not None:
-            tests = []
-        say_table(
-            ("test", "state", "due", "last done", "costs"),
-            [_test_row(t, says[t["item"]]) for t in tests],
-            whole=("due", "last done"),
-        )  # fmt: skip
+        if line["ended"] is None:
+            say_table(
+                ("test", "state", "due", "last done", "costs"),
+                [_test_row(t, says[t["item"]]) for t in tests],
+                whole=("due", "last done"),
+            )  # fmt: skip
         for gap in line["missed_visits"]:
             say("", _gap(gap))
         say("")

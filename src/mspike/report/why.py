@@ -166,7 +166,10 @@ def _finding(finding: Told) -> str:
 
 def _print_tests(tests: list[Told]) -> None:
     say("", "The tests that would tell: first those that change most, and among them the least for the patient", "")
-    for test in (t for t in tests if t["changes"] != "explains"):
+    deciding = [t for t in tests if t["changes"] != "explains"]
+    if not deciding:
+        say("None that is left untested would change an option.")
+    for test in deciding:
         say(f"{test['order']}. {test['title']}{_when(test)}: {CHANGES[test['changes']]}.")
         say(f"   Takes {test['cost']}: {test['cost_says']}")
         for answer in test["answers"]:

@@ -133,8 +133,8 @@ def _oxygen(number: str, end: int) -> pl.Expr:
 
 def _vasopressors(number: str, end: int) -> pl.Expr:
     counted = _steps(pl.col(number), _limits("vasopressors"))
-    # Vasopressin alone: blood pressure needs support, but vasopressin is not counted.
-    return pl.when(pl.col("word") == VASOPRESSIN).then(pl.lit((2, 3)[end], pl.Int8)).otherwise(counted)
+    # Vasopressin alone is no second vasopressor, but blood pressure needs one.
+    return pl.when(pl.col("word") == VASOPRESSIN).then(pl.lit(3, pl.Int8)).otherwise(counted)
 
 
 # ---- the day --------------------------------------------------------------------------------------------------------

@@ -52,8 +52,8 @@ def icans_days(record: Record, episodes: pl.DataFrame) -> pl.DataFrame:
     consciousness, seizure, motor_weakness, cerebral_oedema (the worst of the day, as recorded), missing.
 
     1. The worst sign decides; of several values a day the worst stands.
-    2. Without an ICE score, ICE alone may give up to grade 3. Without a level of consciousness it may be up to 4; an
-       ICE score of 10 shows an awake patient, one of 1 to 9 one who can be roused: up to 3.
+    2. Without an ICE score, ICE alone may give up to grade 3. Without a level of consciousness it may be up to 4, save
+       where the patient answered any of the ICE: a lower level is noted when it occurs, and was not.
     3. Seizure, weakness and oedema are noted when they occur: not noted on a day with an ICE score or a level of
        consciousness, they did not. On other days they are unknown.
 
@@ -108,8 +108,8 @@ def _ice(score: pl.Expr) -> pl.Expr:
 def _graded(days: pl.DataFrame) -> pl.DataFrame:
     ice, conscious = pl.col("ice_score_highest"), pl.col("consciousness_highest")
     examined = ice.is_not_null() | conscious.is_not_null()
-    # No answer at all is what an unarousable patient gives; any point shows that he can be roused.
-    rousable = pl.when(ice == 0).then(0).when(pl.col("ice_lowest") > 0).then(3).otherwise(4)
+    # No answer at all is what an unarousable patient gives; who answers is awake.
+    rousable = pl.when((ice == 0) | (pl.col("ice_lowest") > 0)).then(0).otherwise(4)
     highest = {"ice_score": pl.coalesce(ice, pl.lit(3, pl.Int8)), "consciousness": pl.coalesce(conscious, rousable)}
     for sign in NOTED:
         highest[sign] = pl.coalesce(pl.col(f"{sign}_highest"), pl.when(examined).then(0).otherwise(4))

@@ -112,7 +112,9 @@ def _answers(found: pl.DataFrame, gid: pl.Series, span: Span) -> pl.DataFrame:
     days = np.arange(span.days + 1) + _days_until_enough(grids, span)
     since = np.where(sure, days, NEVER)
     settled, unsettled = sure.any(axis=1), unsure.any(axis=1) & ~sure.any(axis=1)
-    judged = np.where(settled, since.argmin(axis=1), unsure.argmax(axis=1))
+    # Of the days that stay open the one with most findings is told, of equal ones the first.
+    fullest = np.where(unsure, _count(near, PRESENT), -1).argmax(axis=1)
+    judged = np.where(settled, since.argmin(axis=1), fullest)
     then = (np.arange(len(gid)), judged)
     known = {item: _near(grids[item], span.together, span.together) for item in ITEMS} | {"ferritin": required}
     return pl.DataFrame(

@@ -95,9 +95,8 @@ def _transaminases(rules: Criteria) -> pl.Expr:
     over_limit = above_limit("transaminases", rules)
     over_before = _times(VALUE, EARLIER, rules.value("iec_hs.transaminases", "times_baseline"))
     raised = kleene(pl.col("before_lo") > pl.col("before_limit"), pl.col("before_hi") <= pl.col("before_limit"))
-    # Five times a raised value is more than five times the limit: below that, the value before does not matter.
-    unless = pl.when(over_limit.not_()).then(False)
-    return pl.when(raised).then(over_before).when(raised.not_()).then(over_limit).otherwise(unless)
+    # Where nothing is known from before, the limit decides: the other reading is for values known to have been raised.
+    return pl.when(raised).then(over_before).otherwise(over_limit)
 
 
 def _fibrinogen(rules: Criteria) -> pl.Expr:
