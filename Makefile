@@ -40,7 +40,7 @@ demo: $(STAMP)
 	@$(BIN)/python examples/demo.py $(DEMO)/registry $(DEMO)/results
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

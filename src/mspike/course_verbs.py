@@ -60,6 +60,7 @@ def watch(
         print(f"{ics}: {page.write_calendar(rows, ics, asked.calendar)} entries")
     if out is not None:
         write_table(rows, out)
+        print(f"{out}: {rows.height:,} rows")
     if json:
         say_json(told if patient is not None else rows.to_dicts())
     elif patient is not None:

@@ -115,7 +115,31 @@ def test_the_calendar_holds_what_is_open_and_keeps_the_identity_of_its_entries(d
     entries = list(Calendar.from_ical(first.read_bytes()).walk("VEVENT"))
     open_rows = [r for r in json.loads(called(capsys, "watch", demo, "--json").out) if r["due"]]
     assert len(entries) == len(open_rows) > 0
-    assert {str(e["DTSTART"].dt) for e in entries} == {r["due"] for r in open_rows}
+    # What is overdue stands on the day asked, where somebody looks.
+    wanted = {r["on_day"] if r["state"] == "overdue" else r["due"] for r in open_rows}
+    assert {str(e["DTSTART"].dt) for e in entries} == wanted
+
+
+def test_a_patient_whose_schedule_has_ended_has_a_calendar_too(demo, tmp_path, capsys):
+    assert called(capsys, "watch", demo, PATIENT, "--ics", tmp_path / "x.ics").code == 0
+    refused = called(capsys, "watch", demo, PATIENT, "--ics", tmp_path / "x.txt")
+    assert refused.code == 3 and ".ics" in refused.err
+
+
+def test_progression_that_is_not_confirmed_asks_for_the_repeat(demo, capsys):
+    failure = json.loads(called(capsys, "why", demo, PATIENT, "--json").out)["infusions"][0]["mechanisms"][0][
+        "failure_day"
+    ]
+    page = " ".join(called(capsys, "why", demo, PATIENT, "--on", failure).out.split())
+    assert "is not confirmed: repeat that test first" in page
+
+
+def test_a_page_names_the_rows_it_does_not_rest_on(tmp_path, capsys):
+    (tmp_path / "patients.csv").write_text("patient_id\nP1\n")
+    (tmp_path / "treatments.csv").write_text("patient_id,start_date,agent,role\nP1,2024-01-01,ide-cel,infusion\n")
+    (tmp_path / "results.csv").write_text("patient_id,date,analyte,value,unit\nP1,10.06.2024,bcma_expression,1,%\n")
+    for verb in VERBS:
+        assert "10.06.2024" in called(capsys, verb, tmp_path, "P1").out
 
 
 def test_a_registry_of_days_is_asked_by_days_and_has_no_calendar_file(tmp_path, capsys):

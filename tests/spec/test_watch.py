@@ -18,10 +18,11 @@ from mspike.watch.worklist import missed_visits, watch_of
 RULES = criteria("imwg-2016")
 
 
-def derived(on: int, *, serum: tuple[int, ...] = (), marrow=(), lesions=(), urine=(), death: int | None = None):
+def derived(on: int, *, serum=(), marrow=(), lesions=(), urine=(), others=(), death=None, next_line=None):
     """One patient infused on day 0, everything that was measured up to day `on`."""
     results = [(d, "serum_m", "1.0", "g/dL") for d in serum] + [(d, "serum_ife", "positive", None) for d in serum]
     results += [(d, "marrow_plasma_cells", "3", "%") for d in marrow]
+    results += list(others)
     results += [(d, "urine_m_24h", value, "mg/24 h") for d, value in urine]
     raw = {
         "patients": pl.DataFrame({"patient_id": ["P1"], "death_date": [None if death is None else str(death)]},
@@ -36,6 +37,10 @@ def derived(on: int, *, serum: tuple[int, ...] = (), marrow=(), lesions=(), urin
                                 schema=dict.fromkeys(("patient_id", "date", "lesion_id", "site", "longest_mm",
                                                       "perpendicular_mm", "finding"), pl.String)),
     }  # fmt: skip
+    if next_line is not None:
+        later = pl.DataFrame({"patient_id": ["P1"], "start_date": [str(next_line)], "agent": ["talquetamab"],
+                              "role": ["treatment"]})  # fmt: skip
+        raw["treatments"] = pl.concat([raw["treatments"], later])
     record = clean_record({name: frame.with_row_index("row") for name, frame in raw.items()}, "day")
     return derive(as_of(record, on), RULES, settings_of(RULES, {}))
 
@@ -77,14 +82,26 @@ def test_a_test_counts_for_the_due_day_nearest_to_it():
 
 
 def test_both_parts_of_a_test_must_be_there():
-    found = derived(40, serum=(28,))
-    found = found.record.results.filter(pl.col("analyte") != "serum_ife")
-    whole = derived(40, serum=(28,))
-    half = derived(40)
-    half.record.results = found
-    on = pl.lit(40, pl.Int32)
-    assert watch_of(whole, on).filter(pl.col("item") == "serum")["state"].item() == "next"
-    assert watch_of(half, on).filter(pl.col("item") == "serum")["state"].item() == "overdue"
+    kappa = ("kappa_flc", "20", "mg/L"), ("lambda_flc", "10", "mg/L")
+    assert at("light_chains", 40, others=((28, *kappa[0]), (28, *kappa[1])))["state"] == "next"
+    assert at("light_chains", 40, others=((28, *kappa[0]),))["state"] == "overdue"
+
+
+def test_any_value_the_response_is_judged_by_attends_a_visit():
+    days = range(28, 200, 28)
+    told = derived(200, others=tuple((d, "kappa_flc", "20", "mg/L") for d in days))
+    assert missed_visits(told, pl.lit(200, pl.Int32)).is_empty()
+
+
+def test_what_is_of_no_use_later_is_missed_and_not_overdue():
+    assert at("ward", 14)["state"] == "due"
+    assert at("ward", 15)["state"] == "missed"
+
+
+def test_late_effects_are_watched_after_the_line_has_failed_and_until_death():
+    assert at("late_effects", 400, serum=(28,), next_line=60)["state"] == "overdue"
+    assert at("late_effects", 400, serum=(28,), death=60) == {}
+    assert at("serum", 400, serum=(28,), next_line=60)["state"] == "ended"
 
 
 def test_what_was_missed_before_lymphodepletion_cannot_be_made_up():

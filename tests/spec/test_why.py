@@ -520,7 +520,7 @@ def test_nothing_is_asked_of_an_infusion_that_has_not_failed():
 
 
 def test_every_test_in_the_list_tells_some_finding_or_is_asked_of_all():
-    used = {f.test for f in findings().values()} | {"product", "lymphocytes_now"}
+    used = {f.test for f in findings().values()} | {"product", "lymphocytes_now", "other_targets"}
     assert used == set(telling_tests())
 
 

@@ -93,6 +93,12 @@ def rows_of(source: Source, patient: str) -> Bucket:
     return {name: raw.frame.filter(mine).collect() for name, raw in source.tables.items()}
 
 
+def set_aside(derived: Derived) -> list[dict[str, Any]]:
+    """What was wrong with the rows of a patient: errors and warnings, for a page to say what it does not rest on."""
+    found = derived.record.findings.filter(pl.col("severity").is_in(["error", "warning"]))
+    return found.select("severity", "table", "row", "column", "found", "expected").to_dicts()
+
+
 def of_registry(asked: Question, answer: Answer, progress: Progress | None = None) -> pl.DataFrame:
     """The answers of all patients, in order. Memory holds two buckets and the answers."""
     frames = []
@@ -125,7 +131,8 @@ def last_date(source: Source) -> int:
         schema = raw.frame.collect_schema()
         days = [day_of(c, schema[c], "iso") for c in TABLES[raw.table.name].dates if c in schema]
         past = [pl.when(d <= today()).then(d).max().alias(str(k)) for k, d in enumerate(days)]
-        latest += [d for d in raw.frame.select(past).collect(engine="streaming").row(0) if d is not None]
+        if past:
+            latest += [d for d in raw.frame.select(past).collect(engine="streaming").row(0) if d is not None]
     return max(latest, default=today())
 
 

@@ -29,13 +29,13 @@ REASON = {
 FAILURE = {
     "not_infused": "cells were collected, none were given back",
     "primary_refractory": "no confirmed response before it progressed, or none by day 90",
-    "early_relapse": "responded, then relapsed by day {early_relapse_days}",
-    "late_relapse": "responded, then relapsed after day {early_relapse_days}",
+    "early_relapse": "responded, then relapsed early (within {early_relapse_days} days)",
+    "late_relapse": "responded, then relapsed late (after {early_relapse_days} days)",
     "molecular_relapse": "MRD negativity was lost, without progression",
     "nonrelapse_death": "died without progression, of another cause than myeloma",
     "second_malignancy": "a second malignancy, without progression before it",
     "next_therapy": "new therapy began without a documented progression",
-    "none": "responded and has not failed so far",
+    "none": "no failure on record so far",
     "undetermined": "what is recorded does not decide it",
 }
 

@@ -12,8 +12,8 @@ from mspike.course.history import exposures_of, history_of
 from mspike.course.stage import stages_of
 from mspike.course.starts import line_disagreements
 from mspike.record.dates import Calendar, shown
-from mspike.report.asking import Progress, Question, of_patient, of_registry
-from mspike.report.terminal import counted, day_told, say, say_table
+from mspike.report.asking import Progress, Question, of_patient, of_registry, set_aside
+from mspike.report.terminal import counted, day_told, say, say_set_aside, say_table
 
 Told = dict[str, Any]
 ROMAN = {1: "I", 2: "II", 3: "III", 4: "IV"}
@@ -90,7 +90,7 @@ def history_patient(asked: Question, patient: str) -> Told:
         ],
         "at_diagnosis": _stage(stages.filter(pl.col("at") == "diagnosis"), None),
         "rule_sets_differ": differ.with_columns(start_day=shown(pl.col("start_day"), calendar)).to_dicts(),
-        "findings": derived.record.findings.filter(pl.col("table").is_in(["treatments", "genetics"])).to_dicts(),
+        "set_aside": set_aside(derived),
         "stamp": asked.stamp(),
     }
 
@@ -142,8 +142,7 @@ def print_history(told: Told) -> None:
         _print_episode(episode)
     if told["at_diagnosis"] is not None:
         _print_stage(DIAGNOSIS, told["at_diagnosis"])
-    for finding in told["findings"]:
-        say("", f"Look at: {finding['table']} {finding['column']}: {finding['found']}; expected {finding['expected']}.")
+    say_set_aside(told["set_aside"])
     say("", told["stamp"]["intended_use"])
 
 
@@ -206,8 +205,8 @@ def _print_episode(episode: Told) -> None:
         )
     for group, name in GROUP.items():
         missing = episode[f"{group}_missing"]
-        if missing:
-            say(f"  Whether {name} refractory: not shown are {', '.join(missing)}.")
+        if missing and episode[f"{group}_exposed"] and episode[f"{group}_refractory"] is None:
+            say(f"  Not known whether {name} refractory; it is not shown: {', '.join(missing)}.")
     if episode["unread"]:
         say(f"  Not read: {', '.join(episode['unread'])}. These may be agents that are not counted here.")
     if not episode["history_complete"]:

@@ -9,9 +9,9 @@ import polars as pl
 from mspike.knowledge.criteria import published
 from mspike.knowledge.safety import management
 from mspike.record.dates import shown
-from mspike.report.asking import Progress, Question, of_patient, of_registry
+from mspike.report.asking import Progress, Question, of_patient, of_registry, set_aside
 from mspike.report.safety_rows import PARTS, between, grade_told
-from mspike.report.terminal import counted, day_told, say, say_table
+from mspike.report.terminal import counted, day_told, say, say_set_aside, say_table
 from mspike.safety.answers import safety_of
 
 Told = dict[str, Any]
@@ -52,7 +52,8 @@ def safety_patient(asked: Question, patient: str) -> Told:
     facts = [fact for infusion in infusions for fact in _facts(infusion)]
     return {
         "patient_id": patient, "infusions": infusions,
-        "facts": list({fact["says"]: fact for fact in facts}.values()), "stamp": asked.stamp(),
+        "facts": list({fact["says"]: fact for fact in facts}.values()), "set_aside": set_aside(derived),
+        "stamp": asked.stamp(),
     }  # fmt: skip
 
 
@@ -86,10 +87,11 @@ def print_safety(told: Told) -> None:
         say_table(("question", "answer", "because"), [row for part in PARTS for row in part(infusion)])
         say("")
     if told["facts"]:
-        say("Published facts (what was published, not advice for this patient)", "")
+        say("Published facts: what guidelines and studies printed, never a dose or advice for this patient", "")
         for fact in told["facts"]:
             say(f"  - {fact['says']} [{fact['source']}; checked: {fact['checked']}]")
         say("")
+    say_set_aside(told["set_aside"])
     say(told["stamp"]["intended_use"])
 
 

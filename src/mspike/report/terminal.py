@@ -79,6 +79,15 @@ def day_told(day: Any, unknown: str = "not known") -> str:
     return f"day {day}" if isinstance(day, int) else str(day)
 
 
+def say_set_aside(findings: Sequence[dict[str, Any]]) -> None:
+    """Which rows a page does not rest on, or rests on with doubt. Says nothing where there are none."""
+    for finding in findings:
+        verb = "was set aside" if finding["severity"] == "error" else "needs a look"
+        place = f"{finding['table']} row {finding['row']}" if finding["row"] is not None else finding["table"]
+        told = f"{place}, {finding['column']}: found {finding['found']}; expected {finding['expected']}"
+        say(f"Look at the data: a row {verb}: {told}.")
+
+
 def marked(category: str | None) -> str:
     """A category behind its mark, so that colour is never alone."""
     return f"{MARKS[category]} {category}" if category in MARKS else category or ""

@@ -11,15 +11,15 @@ import polars as pl
 from mspike.errors import WrongUsage
 from mspike.knowledge.schedule import Item, schedule
 from mspike.record.dates import Calendar, shown
-from mspike.report.asking import Progress, Question, of_patient, of_registry
-from mspike.report.terminal import counted, day_told, say, say_table
+from mspike.report.asking import Progress, Question, of_patient, of_registry, set_aside
+from mspike.report.terminal import counted, day_told, say, say_set_aside, say_table
 from mspike.watch.worklist import missed_visits, watch_of, watched
 
 Told = dict[str, Any]
 ORDER = ("overdue", "due", "next", "depends", "missed", "done", "ended")
 STATE = {
     "overdue": "✖ overdue", "due": "● due now", "next": "○ next", "depends": "? not known whether it applies",
-    "missed": "✖ missed, cannot be made up", "done": "✓ nothing more due", "ended": "  ended with this line",
+    "missed": "– missed, cannot be made up", "done": "✓ nothing more due", "ended": "  ended with this line",
 }  # fmt: skip
 NEVER = "never on record"
 TEST = ("item", "state", "due", "since", "missed", "last_done", "applies")
@@ -48,7 +48,13 @@ def watch_patient(asked: Question, patient: str) -> Told:
     ]  # fmt: skip
     plan = schedule()
     source = {"title": plan.title, "source": plan.source, "where": plan.where, "checked": plan.checked}
-    return {"patient_id": patient, "lines": lines, "schedule": source, "stamp": asked.stamp()}
+    return {
+        "patient_id": patient,
+        "lines": lines,
+        "schedule": source,
+        "set_aside": set_aside(derived),
+        "stamp": asked.stamp(),
+    }
 
 
 def watch_registry(asked: Question, progress: Progress | None = None) -> pl.DataFrame:
@@ -71,7 +77,8 @@ def open_rows(told: Told) -> pl.DataFrame:
         for test in line["tests"]
         if test["state"] in ("overdue", "due", "next")
     ]
-    return pl.DataFrame(rows)
+    days = {"due": None, "since": None, "last_done": None, "on_day": None}
+    return pl.DataFrame(rows) if rows else pl.DataFrame(schema={"state": pl.String, **dict.fromkeys(days, pl.Date)})
 
 
 def print_watch(told: Told) -> None:
@@ -82,7 +89,9 @@ def print_watch(told: Told) -> None:
     for line in told["lines"]:
         say(_sentence(told["patient_id"], line), "")
         tests = sorted(line["tests"], key=lambda t: ORDER.index(t["state"]))
-        if line["ended"] is None:
+        if line["ended"] is not None:
+            tests = [t for t in tests if t["state"] in ("overdue", "due", "next")]
+        if tests:
             say_table(
                 ("test", "state", "due", "last done", "costs"),
                 [_test_row(t, says[t["item"]]) for t in tests],
@@ -94,6 +103,7 @@ def print_watch(told: Told) -> None:
     plan = told["schedule"]
     say(f"Schedule: {plan['title']} ({plan['source']}, {plan['where']}; checked: {plan['checked']}).")
     say("A test counts for the due day nearest to it; it is overdue 7 days after a due day up to day 28, then 14 days.")
+    say_set_aside(told["set_aside"])
     say("", told["stamp"]["intended_use"])
 
 
@@ -112,7 +122,7 @@ def _sentence(patient: str, line: Told) -> str:
     head = f"{patient}: {product}, infused {day_told(line['infused'])} (line {line['line']}). "
     if line["ended"] is not None:
         head += f"Its schedule ended {day_told(line['ended'])} with {line['because']}; "
-        return head + "`mspike why` tells what to measure then."
+        return head + "`mspike why` tells what to measure then. What goes on for life is told here."
     overdue = [t for t in line["tests"] if t["state"] == "overdue"]
     due = [t for t in line["tests"] if t["state"] == "due"]
     return head + f"On {day_told(line['on'])}: {counted(len(overdue), 'test')} overdue, {len(due)} due now."
@@ -167,6 +177,8 @@ def write_calendar(rows: pl.DataFrame, file: Path, calendar: Calendar) -> int:
 
     rows  of `watch_registry`, or those of one patient
     """
+    if file.suffix.lower() != ".ics":
+        raise WrongUsage(f"--ics {file}: expected a name that ends in .ics.")
     if calendar != "iso":
         raise WrongUsage("--ics: this registry counts days from the infusion; a calendar needs dates.")
     from icalendar import Calendar as ICalendar
@@ -181,9 +193,13 @@ def write_calendar(rows: pl.DataFrame, file: Path, calendar: Calendar) -> int:
         entry = Event()
         # The same test keeps its identity from one export to the next, so that a calendar updates its entry.
         entry.add("uid", f"{row['patient_id']}-{row['line']}-{row['item']}@mspike")
-        entry.add("summary", f"{row['patient_id']}: {says[row['item']]} ({row['state']})")
-        entry.add("dtstart", row["due"])
-        entry.add("dtend", row["due"] + dt.timedelta(days=1))
+        late = row["state"] == "overdue"
+        state = f"overdue since {row['since']}" if late else row["state"]
+        entry.add("summary", f"{row['patient_id']}: {says[row['item']]} ({state})")
+        # What is overdue stands on the day asked, where it is seen, and not in the past.
+        day = row["on_day"] if late else row["due"]
+        entry.add("dtstart", day)
+        entry.add("dtend", day + dt.timedelta(days=1))
         entry.add("dtstamp", dt.datetime.combine(row["on_day"], dt.time(), dt.UTC))
         whole.add_component(entry)
     file.write_bytes(whole.to_ical())

@@ -10,15 +10,15 @@ from mspike.course.derived import Derived, episodes
 from mspike.knowledge.mechanisms import findings as declared
 from mspike.knowledge.mechanisms import mechanisms, published_for
 from mspike.record.dates import shown
-from mspike.report.asking import Progress, Question, of_patient, of_registry
+from mspike.report.asking import Progress, Question, of_patient, of_registry, set_aside
 from mspike.report.because import FAILURE
-from mspike.report.terminal import counted, day_told, say, say_table
+from mspike.report.terminal import counted, day_told, say, say_set_aside, say_table
 from mspike.why.findings import findings_of
 from mspike.why.mechanisms import why_of
 from mspike.why.telling_tests import telling_tests_of
 
 Told = dict[str, Any]
-MARK = {"supported": "✖", "not_supported": "✓", "not_tested": "○"}
+MARK = {"supported": "●", "not_supported": "–", "not_tested": "○"}
 ANSWER = {"supported": "supported", "not_supported": "not supported", "not_tested": "not tested"}
 CHANGES = {"decides": "may close or open an option", "informs": "is weighed with options", "explains": "explains"}
 LISTS = ("for", "against", "descriptive", "not_tested")
@@ -46,11 +46,14 @@ def why_patient(asked: Question, patient: str) -> Told:
     answers, tests = why_of(derived, found), telling_tests_of(derived, found)
     shown_found = found.with_columns(shown(pl.col("day"), asked.calendar).alias("day"))
     answers = answers.with_columns(shown(pl.col("failure_day"), asked.calendar).alias("failure_day"))
-    infused = episodes(derived).with_columns(shown(pl.col("index_day"), asked.calendar).alias("index_day"))
+    infused = episodes(derived).with_columns(
+        shown(pl.col(c), asked.calendar).alias(c) for c in ("index_day", "unconfirmed_pd_day")
+    )
     infusions = [
         {
             "line": one["line"], "product": one["agent"], "infused": one["index_day"],
-            "failure_type": one["failure_type"],
+            "failure_type": one["failure_type"], "unconfirmed_progression": one["unconfirmed_pd_day"],
+            "later_lines": _later(derived, one),
             "mechanisms": [_mechanism(m, shown_found) for m in answers.filter(pl.col("gid") == one["gid"]).to_dicts()],
             "tests_that_would_tell": tests.filter(pl.col("gid") == one["gid"]).drop("gid", "pid").to_dicts(),
         }
@@ -58,8 +61,14 @@ def why_patient(asked: Question, patient: str) -> Told:
     ]  # fmt: skip
     return {
         "patient_id": patient, "infusions": infusions, "early_relapse_days": derived.settings.early_relapse_days,
-        "stamp": asked.stamp(),
+        "set_aside": set_aside(derived), "stamp": asked.stamp(),
     }  # fmt: skip
+
+
+def _later(derived: Derived, infusion: Told) -> list[Told]:
+    """The lines after this infusion: what was given since, so that an old finding is read as old."""
+    lines = derived.courses.filter((pl.col("pid") == infusion["pid"]) & (pl.col("line") > infusion["line"]))
+    return lines.sort("line").select("line", "agent").to_dicts()
 
 
 def _mechanism(row: Told, found: pl.DataFrame) -> Told:
@@ -86,6 +95,7 @@ def print_why(told: Told) -> None:
     for infusion in told["infusions"]:
         _print_infusion(told["patient_id"], infusion, told["early_relapse_days"])
     say("Several mechanisms may hold at once, and none is the one certain cause. What was not tested is not known.")
+    say_set_aside(told["set_aside"])
     say("", told["stamp"]["intended_use"])
 
 
@@ -95,10 +105,20 @@ def _print_infusion(patient: str, infusion: Told, early: int) -> None:
     _print_overview(infusion["mechanisms"], failed)
     if infusion["tests_that_would_tell"]:
         _print_tests(infusion["tests_that_would_tell"])
+    elif not failed and infusion["unconfirmed_progression"] is not None:
+        say(
+            "",
+            "First the test that showed progression is repeated; which tests would tell follows when it is confirmed.",
+        )
+    elif not failed:
+        say("", "No test is asked for, since it has not failed; `mspike watch` tells what is due.")
     say("", "What was found, mechanism by mechanism")
     for mechanism in infusion["mechanisms"]:
-        if mechanism["answer"] == "supported" or any(f["state"] != "not_tested" for f in mechanism["findings"]):
-            _print_mechanism(mechanism)
+        if all(f["state"] == "not_tested" for f in mechanism["findings"]):
+            reasons = dict.fromkeys(f["reason"] or "not on record" for f in mechanism["findings"])
+            say("", f"{mechanism['title']}: not tested. Why: {'; '.join(reasons)}.")
+        else:
+            _print_mechanism(mechanism, failed)
     say("")
 
 
@@ -110,6 +130,12 @@ def _head(patient: str, infusion: Told, failed: bool, early: int) -> str:
     kind = FAILURE[infusion["failure_type"]].format(early_relapse_days=early)
     day = f" on {day_told(first['failure_day'])}" if first.get("failure_day") is not None else ""
     head += f"It failed{day}: {kind}. " if failed else f"It has not failed by what is recorded: {kind}. "
+    suspected = infusion["unconfirmed_progression"]
+    if not failed and suspected is not None:
+        head += f"Progression was seen on {day_told(suspected)} and is not confirmed: repeat that test first. "
+    if infusion["later_lines"]:
+        since = ", ".join(f"line {line['line']} {line['agent'] or ''}".strip() for line in infusion["later_lines"])
+        head += f"Given since: {since}; a finding from before that may no longer hold. "
     supported = [_inside(m["title"]) for m in infusion["mechanisms"] if m["answer"] == "supported"]
     word = "Supported" if failed else "Present, though it has not failed"
     return head + (f"{word}: {', '.join(supported)}." if supported else "No mechanism is supported by what was tested.")
@@ -126,6 +152,7 @@ def _print_overview(answers: list[Told], failed: bool) -> None:
         [(MARK[m["answer"]], m["title"], _answer(m, failed), m["strength"] or "", "disagree" if m["conflict"] else "")
          for m in answers],
     )  # fmt: skip
+    say("● supported   – looked for, not found   ○ not tested")
 
 
 def _answer(mechanism: Told, failed: bool) -> str:
@@ -134,8 +161,8 @@ def _answer(mechanism: Told, failed: bool) -> str:
     return "in part tested: nothing found" if mechanism["partly"] else ANSWER[mechanism["answer"]]
 
 
-def _print_mechanism(mechanism: Told) -> None:
-    say("", f"{mechanism['title']}: {ANSWER[mechanism['answer']]}")
+def _print_mechanism(mechanism: Told, failed: bool) -> None:
+    say("", f"{mechanism['title']}: {_answer(mechanism, failed)}")
     heads = {
         "for": "found", "against": "looked for, absent", "descriptive": "seen, not judged", "not_tested": "not tested",
     }  # fmt: skip

@@ -18,7 +18,8 @@ def occasions_of(record: Record, episodes: pl.DataFrame, known: pl.DataFrame, pl
     """Which tests were due when, and were they done?
 
     record    as it stood on the day asked
-    episodes  one row an infusion: gid, pid, index_day, ld_day, on_day (the day asked), end_day (failure; null: none)
+    episodes  one row an infusion: gid, pid, index_day, ld_day, on_day (the day asked), end_day (failure; null: none),
+              death_day
     known     one row an infusion: gid and one boolean a condition of the schedule (null: not known)
 
     Returns gid, item, kind (before_lymphodepletion, after), due, opens, last, done_day (for this due day), last_done
@@ -54,7 +55,7 @@ def _after(episodes: pl.DataFrame, item: Item) -> pl.DataFrame:
     planned = pl.DataFrame(
         {c: [getattr(o, c) for o in item.occasions] for c in columns}, schema=dict.fromkeys(columns, pl.Int32)
     )
-    end = pl.coalesce("end_day", pl.lit(2**30, pl.Int32))
+    end = pl.coalesce("death_day" if item.lifelong else "end_day", pl.lit(2**30, pl.Int32))
     horizon = pl.min_horizontal(pl.col("on_day") + AHEAD_DAYS, end) - pl.col("index_day")
     each = episodes.select("gid", "pid", "index_day", horizon=horizon).join(planned, how="cross")
     index = pl.col("index_day")

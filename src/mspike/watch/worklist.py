@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from mspike.course.derived import Derived, episodes
 from mspike.course.stage import stages_of
-from mspike.knowledge.schedule import schedule
+from mspike.knowledge.schedule import Schedule, schedule
+from mspike.response.visits import LABORATORY
 from mspike.watch.occasions import BEFORE_LYMPHODEPLETION, occasions_of
 
-VISITS = "serum"  # the item whose due days are the scheduled visits
+VISITS = "serum"  # the item whose due days are the scheduled visits; any value the response is judged by attends one
 MRD_THRESHOLD = "1e-5"
 MISSED_VISITS = 2  # rules.md 4.3: from so many on, a later event is censored where a visit schedule is set
 
@@ -26,7 +29,7 @@ def watched(derived: Derived, on: pl.Expr) -> pl.DataFrame:
     frame = episodes(derived).with_columns(on_day=on.cast(pl.Int32), end_day=end).with_columns(end_reason=reason)
     return frame.select(
         "gid", "pid", "patient_id", "line", "agent", "on_day", "end_day", "end_reason",
-        pl.col("index_day", "ld_day").cast(pl.Int32),
+        pl.col("index_day", "ld_day", "death_day").cast(pl.Int32),
     )  # fmt: skip
 
 
@@ -57,19 +60,25 @@ def watch_of(derived: Derived, on: pl.Expr) -> pl.DataFrame:
 
     Returns patient_id, line, gid, item, state, due (the day it is or was due), since (the first day missed in a row),
     missed (how many in a row), last_done, applies; by patient, line and the order of the schedule. `state` is one of
-    overdue, due (its window is open), next (not yet), done (nothing more is due), missed (before lymphodepletion: it
-    cannot be made up), ended (the line has failed), depends (it is not known whether the test applies).
+    overdue, due (its window is open), next (not yet), done (nothing more is due), missed (it cannot be made up), ended
+    (the line has failed), depends (it is not known whether the test applies).
     """
     plan = schedule()
     infusions = watched(derived, on)
     all_ = occasions_of(derived.record, infusions, conditions(derived, infusions), plan)
-    all_ = all_.join(infusions.select("gid", "on_day", "end_day"), on="gid", how="left", maintain_order="left")
+    ends = infusions.select("gid", "on_day", "end_day", "death_day")
+    all_ = all_.join(ends, on="gid", how="left", maintain_order="left").join(_nature(plan), on="item", how="left")
     states = _states(all_.filter(pl.col("applies").fill_null(True)))  # not known whether it applies: told as depends
     order = pl.col("item").replace_strict({item.name: k for k, item in enumerate(plan.items)}, return_dtype=pl.Int32)
     named = states.join(infusions.select("gid", "patient_id", "line", "on_day"), on="gid", how="left")
     return named.sort("patient_id", "line", order).select(
         "patient_id", "line", "gid", "item", "state", "due", "since", "missed", "last_done", "applies", "on_day"
     )
+
+
+def _nature(plan: Schedule) -> pl.DataFrame:
+    rows = [(item.name, item.made_up, item.lifelong) for item in plan.items]
+    return pl.DataFrame(rows, schema=["item", "made_up", "lifelong"], orient="row")
 
 
 def _states(all_: pl.DataFrame) -> pl.DataFrame:
@@ -90,19 +99,22 @@ def _states(all_: pl.DataFrame) -> pl.DataFrame:
         overdue=due.filter("trailing").max(),
         open=due.filter("open").min(),
         ahead=due.filter("ahead").min(),
-        missed_before=pl.col("missed_before").any() & ~done.any(),
+        lost=(pl.col("missed_before").any() & ~done.any()) | (pl.col("trailing").any() & ~pl.col("made_up").first()),
         last_done=pl.col("last_done").max(),
         applies=pl.col("applies").first(),
-        end_day=pl.col("end_day").first(),
+        end_day=pl.when(pl.col("lifelong").first())
+        .then(pl.col("death_day").first())
+        .otherwise(pl.col("end_day").first()),
+        made_up=pl.col("made_up").first(),
     )
     ended = pl.col("end_day").is_not_null()
     state = (
         pl.when(pl.col("applies").is_null()).then(pl.lit("depends"))
         .when(ended).then(pl.lit("ended"))
-        .when(pl.col("missed") > 0).then(pl.lit("overdue"))
+        .when((pl.col("missed") > 0) & pl.col("made_up")).then(pl.lit("overdue"))
         .when(pl.col("open").is_not_null()).then(pl.lit("due"))
         .when(pl.col("ahead").is_not_null()).then(pl.lit("next"))
-        .when("missed_before").then(pl.lit("missed"))
+        .when("lost").then(pl.lit("missed"))
         .otherwise(pl.lit("done"))
     )  # fmt: skip
     return rows.with_columns(state=state).with_columns(
@@ -117,9 +129,11 @@ def missed_visits(derived: Derived, on: pl.Expr) -> pl.DataFrame:
     `fda` and a visit interval are set (rules.md 4.3).
     """
     infusions = watched(derived, on)
-    plan = schedule()
-    all_ = occasions_of(derived.record, infusions, conditions(derived, infusions), plan)
-    visits = all_.filter((pl.col("item") == VISITS) & (pl.col("kind") == "after"))
+    planned = next(item for item in schedule().items if item.name == VISITS)
+    attended = replace(planned, results=(LABORATORY,))
+    plan = replace(schedule(), items=(attended,))
+    visits = occasions_of(derived.record, infusions, conditions(derived, infusions), plan)
+    visits = visits.filter(pl.col("kind") == "after")
     visits = visits.join(infusions.select("gid", "on_day", "index_day"), on="gid", how="left", maintain_order="left")
     visits = visits.filter((pl.col("last") < pl.col("on_day")) | pl.col("done_day").is_not_null())
     missed = pl.col("done_day").is_null()

@@ -236,7 +236,7 @@ def _low_soluble(record: Record, infusions: pl.DataFrame) -> pl.DataFrame:
     lowest = since.unique("gid", keep="first", maintain_order=True)
     lowest = lowest.select("gid", before=pl.concat_str(pl.lit(", lowest before: "), said("sbcma", "")))
     seen = now.join(lowest, on="gid", how="left")
-    value = pl.concat_str(said("sbcma", "soluble BCMA at failure"), pl.col("before").fill_null(""))
+    value = pl.concat_str(said("sbcma", "soluble BCMA around failure"), pl.col("before").fill_null(""))
     asked = pl.when(pl.col("failed")).then(for_bcma("not measured at failure"))
     return observation(
         infusions,

@@ -14,7 +14,7 @@ from mspike.knowledge.files import read_yaml
 BEFORE = "before_lymphodepletion"
 EVER = 36_525  # days: since ever
 DUE_KEYS = {BEFORE, "days", "every", "from", "to", "since"}
-ITEM_KEYS = {"says", "costs", "only_if", "days_needed", "shown_by", "due", "after"}
+ITEM_KEYS = {"says", "costs", "only_if", "days_needed", "shown_by", "due", "after", "made_up", "lifelong"}
 CONDITIONS = ("", "extraosseous", "urine_positive", "mrd_negative")
 COSTS = ("bedside", "blood", "urine", "marrow", "imaging", "visit")
 
@@ -47,6 +47,8 @@ class Item:
     table: str
     event: str
     before: int | None  # how many days before lymphodepletion it counts; None: not due then
+    made_up: bool  # may it be done late?
+    lifelong: bool  # does it go on after the line has failed?
     occasions: tuple[Occasion, ...]
 
 
@@ -96,6 +98,8 @@ def _item(name: str, body: dict[str, Any], window: dict[str, int], path: Path) -
         table=shown.get("table", ""),
         event=shown.get("event", ""),
         before=next((_days_before(due, window) for due in body["due"] if BEFORE in due), None),
+        made_up=body.get("made_up", True),
+        lifelong=body.get("lifelong", False),
         occasions=_occasions(body, window),
     )
 
