@@ -6,7 +6,11 @@ import polars as pl
 import pytest
 from therapies_given import INFUSION, patient, registry
 
+from mspike.course.derived import derive
 from mspike.course.history import exposures_of, history_of
+from mspike.knowledge.criteria import criteria
+from mspike.record.record import clean_record
+from mspike.response.settings import settings_of
 
 APHERESIS = (-50, None, None, "apheresis")
 
@@ -272,3 +276,26 @@ def test_patients_do_not_answer_for_each_other():
         keys = [k for k in single if k not in ("key", "pid", "gid", "unread")]
         assert {k: single[k] for k in keys} == {k: together[name][k] for k in keys}
     assert together["C"]["history_complete"] is False
+
+
+def test_history_numbers_lines_by_the_rule_set_in_force():
+    """A pause of 100 days without therapy: the same regimen again is the same line by plan, another one in claims."""
+    raw = {
+        "patients": pl.DataFrame({"patient_id": ["P1"]}),
+        "treatments": pl.DataFrame(
+            {
+                "patient_id": ["P1"] * 3,
+                "start_date": ["-900", "-500", "0"],
+                "end_date": ["-600", "-300", "0"],
+                "agent": ["Rd", "Rd", "ide-cel"],
+                "role": ["treatment", "treatment", "infusion"],
+            }
+        ),
+    }
+    record = clean_record({name: frame.with_row_index("row") for name, frame in raw.items()}, "day")
+    rules = criteria("imwg-2016")
+    found = {}
+    for name in ("rajkumar-2015", "claims"):
+        told = history_of(derive(record, rules, settings_of(rules, {"lines": name})))
+        found[name] = told.select("line", "lines_before").row(0)
+    assert found == {"rajkumar-2015": (2, 1), "claims": (3, 2)}

@@ -49,7 +49,7 @@ class Earlier:
 def earlier_therapy(derived: Derived) -> Earlier:
     """What was given before each infusion, and what came of it."""
     views = viewpoints(derived)
-    placed = placed_rows(derived.record)
+    placed = placed_rows(derived.record, derived.settings.lines)
     courses = courses_of_agents(derived, placed, views)
     return Earlier(derived, views, courses, complete_histories(placed, views), placed)
 
@@ -67,12 +67,12 @@ def viewpoints(derived: Derived) -> pl.DataFrame:
     return both.with_row_index("key").with_columns(pl.col("key").cast(pl.Int64))
 
 
-def placed_rows(record: Record) -> pl.DataFrame:
+def placed_rows(record: Record, rules: str) -> pl.DataFrame:
     """Treatment rows that are therapy, with their line: pid, row, start, end, role, line, agent.
 
-    Lines are numbered under the default rule set where the registry does not number them.
+    rules  the rule set by which lines are numbered where the registry does not number them
     """
-    told = numbered_rows(record).filter(pl.col("row").is_not_null()).select("pid", "row", "role", "line")
+    told = numbered_rows(record, rules).filter(pl.col("row").is_not_null()).select("pid", "row", "role", "line")
     rows = record.treatments.select(
         "pid",
         pl.col("row").cast(pl.Int64),

@@ -97,7 +97,7 @@ def history_patient(asked: Question, patient: str) -> Told:
 
 def lines_told(derived: Derived, calendar: Calendar) -> list[Told]:
     """Each line of therapy: when, what, best response, progression; undated lines too."""
-    rows = placed_rows(derived.record)
+    rows = placed_rows(derived.record, derived.settings.lines)
     lines = rows.group_by("line").agg(
         start=pl.col("start").min(), end=pl.col("end").max(), open=pl.col("end").is_null().any(),
         agents=pl.col("agent").drop_nulls().unique(maintain_order=True),
