@@ -242,8 +242,17 @@ def _lines_and_visits(lines: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame
     numbered = visits.select("pid", "opened").with_row_index("_visit")
     pairs = lines.select("pid", "index_day").with_row_index("_line").join(numbered, on="pid", maintain_order="left")
     pairs = pairs.filter(pl.col("opened") > pl.col("index_day"))
-    left = lines.drop(unused)[pairs["_line"]]
-    return left.hstack(visits.drop("pid", "stretch", "last")[pairs["_visit"]])
+    left = _rows_at(lines.drop(unused), pairs["_line"])
+    return left.hstack(_rows_at(visits.drop("pid", "stretch", "last"), pairs["_visit"]))
+
+
+def _rows_at(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    """The rows in that order. What nobody measured stays one empty column and is not copied."""
+    if frame.is_empty():
+        return frame
+    empty = {name: kind for name, kind in frame.schema.items() if frame[name].null_count() == frame.height}
+    nothing = [pl.lit(None, kind).alias(name) for name, kind in empty.items()]
+    return frame.drop(empty)[rows].with_columns(nothing).select(frame.columns)
 
 
 def _by_quantitative_iga(sheet: pl.DataFrame, settings: Settings) -> pl.DataFrame:
