@@ -91,10 +91,10 @@ def registry(patients: int, *, shuffled: bool = False) -> Path:
     return folder
 
 
-def assessed(folder: Path, patients: int, repeat: int) -> tuple[Cost, int]:
+def assessed(folder: Path, patients: int) -> tuple[Cost, int]:
     """What assessing a registry takes, and how many results it read."""
     out = DATA / "results"
-    cost = median_cost([sys.executable, "-m", "mspike", "assess", str(folder), "--out", str(out)], repeat)
+    cost = cost_of([sys.executable, "-m", "mspike", "assess", str(folder), "--out", str(out)])
     told = json.loads((out / "run.json").read_text())
     assert told["patients"] == patients, f"{told['patients']} patients assessed of {patients}"
     shutil.rmtree(out)
@@ -102,22 +102,29 @@ def assessed(folder: Path, patients: int, repeat: int) -> tuple[Cost, int]:
 
 
 def measure(patients: int, repeat: int) -> dict[str, Any]:
+    """Costs of one size. Sorted and shuffled runs take turns, so that a slow phase of the machine meets both."""
     folder = registry(patients)
+    mixed = registry(patients, shuffled=True) if patients <= LARGEST_SHUFFLED else None
     scan = median_cost([sys.executable, "-c", SCAN, str(folder)], repeat)
-    cost, results = assessed(folder, patients, repeat)
-    extra = None
-    if patients <= LARGEST_SHUFFLED:
-        extra = assessed(registry(patients, shuffled=True), patients, repeat)[0].seconds - cost.seconds
+    costs, shuffled = [], []
+    for _ in range(repeat):
+        cost, results = assessed(folder, patients)
+        costs.append(cost)
+        if mixed:
+            shuffled.append(assessed(mixed, patients)[0])
+    seconds = statistics.median(c.seconds for c in costs)
+    extra = [b.seconds - a.seconds for a, b in zip(costs, shuffled, strict=False)]
     return {
         "patients": patients,
         "results": results,
-        "seconds": round(cost.seconds, 2),
-        "patients_per_second": round(patients / cost.seconds),
-        "results_per_second": round(results / cost.seconds),
-        "peak_mb": round(cost.peak_mb),
+        "seconds": round(seconds, 2),
+        "patients_per_second": round(patients / seconds),
+        "results_per_second": round(results / seconds),
+        "peak_mb": round(max(c.peak_mb for c in costs)),
         "scan_seconds": round(scan.seconds, 2),
-        "ratio_to_scan": round(cost.seconds / scan.seconds, 1),
-        "shuffled_extra_seconds": None if extra is None else round(extra, 2),
+        "ratio_to_scan": round(seconds / scan.seconds, 1),
+        "shuffled_extra_seconds": round(statistics.median(extra), 2) if extra else None,
+        "shuffled_peak_mb": round(max(c.peak_mb for c in shuffled)) if shuffled else None,
     }
 
 
@@ -158,6 +165,7 @@ COLUMNS = (
     ("bare scan, s", "scan_seconds"),
     ("ratio to scan", "ratio_to_scan"),
     ("shuffled, extra s", "shuffled_extra_seconds"),
+    ("shuffled, peak MB", "shuffled_peak_mb"),
 )
 
 
