@@ -19,8 +19,8 @@ import polars as pl
 from mspike.read.folder import RawTable, Source
 from mspike.record.results import CATEGORICAL
 
-BUCKET_ROWS = 900_000
-WORKERS = 2  # buckets in hand at once: polars works outside the interpreter's lock
+BUCKET_ROWS = 800_000
+WORKERS = 3  # buckets in hand at once: polars works outside the interpreter's lock; more only cost memory
 SMALL_BYTES = 60_000_000
 
 Bucket = dict[str, pl.DataFrame]
@@ -148,7 +148,11 @@ def _part(raw: RawTable, folder: Path, numbered: pl.DataFrame) -> None:
     frame = _with_categories(raw.table.name, raw.frame)
     parted = frame.join(numbered.lazy(), on="patient_id", how="left").with_columns(pl.col("bucket").fill_null(0))
     parted.sink_parquet(
-        pl.PartitionBy(folder, key="bucket", include_key=False), mkdir=True, compression="lz4", engine="streaming"
+        pl.PartitionBy(folder, key="bucket", include_key=False),
+        mkdir=True,
+        compression="lz4",
+        statistics=False,
+        engine="streaming",
     )
 
 
