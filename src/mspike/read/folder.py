@@ -10,7 +10,6 @@ from typing import Any
 import polars as pl
 
 from mspike.errors import UnreadableInput
-from mspike.read.workbook import read_workbook, unknown_sheets
 from mspike.record.dates import Calendar, calendar_votes
 from mspike.record.findings import Findings
 from mspike.record.tables import EXTRA, TABLES, Table
@@ -195,6 +194,8 @@ def _with_decimal_points(frame: pl.LazyFrame, table: Table) -> pl.LazyFrame:
 
 
 def _open_workbook(path: Path, findings: Findings) -> dict[str, RawTable]:
+    from mspike.read.workbook import read_workbook, unknown_sheets  # a folder need not wait for the Excel reader
+
     for sheet in unknown_sheets(path):
         findings.note(
             severity="warning",
