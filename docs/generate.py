@@ -13,7 +13,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -290,12 +290,21 @@ def commands() -> str:
         "usage. `--help` works behind every command. \\* required.\n",
     ]
     group: Any = typer.main.get_command(app)
-    for name, command in group.commands.items():
+    for name, command in _leaves(group):
         parts.append(f"## mspike {name}\n\n{_plain(command.help)}\n")
         rows = [(_written(p), p.help or "", _default(p)) for p in command.params if p.name != "help"]
         if rows:
             parts.append(table(("argument or option", "meaning", "default"), rows))
     return "\n".join(parts)
+
+
+def _leaves(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name; a verb that has verbs of its own is told by these."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _leaves(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _plain(text: str) -> str:

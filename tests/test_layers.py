@@ -19,10 +19,11 @@ ROWS = (
     ("course",),
     ("safety", "watch"),
     ("why",),
+    ("options",),
     ("run", "report"),  # report reads what course derives; run writes it
     ("check",),  # the same steps as run
     ("arguments",),
-    ("registry_verbs", "course_verbs"),
+    ("registry_verbs", "course_verbs", "options_verbs"),
     ("verbs",),
     ("cli",),
     ("__main__",),

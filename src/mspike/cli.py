@@ -10,7 +10,7 @@ import typer
 
 from mspike import INTENDED_USE, __version__
 from mspike.errors import MspikeError, UnreadableInput, WrongUsage
-from mspike.verbs import VERBS
+from mspike.verbs import GROUPS, VERBS
 
 INTERRUPTED = 130
 # typer keeps its parser where it likes; this is the error of any argument that cannot be parsed.
@@ -24,6 +24,8 @@ app = typer.Typer(
 )
 for _name, _verb in VERBS.items():
     app.command(_name)(_verb)
+for _name, _group in GROUPS.items():
+    app.add_typer(_group, name=_name)
 
 ABOUT = f"""What happens when CAR T-cell therapy fails in multiple myeloma.
 

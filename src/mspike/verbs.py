@@ -13,6 +13,7 @@ from mspike import INTENDED_USE, __version__
 from mspike.arguments import EDITION, Edition, Json, Registry, Set, settings_given
 from mspike.course_verbs import history, safety, watch, why
 from mspike.errors import WrongUsage
+from mspike.options_verbs import evidence, options, trials
 from mspike.registry_verbs import demo_registry, import_, init, template
 
 
@@ -232,6 +233,7 @@ VERBS: dict[str, Callable[..., int | None]] = {
     "safety": safety,
     "why": why,
     "watch": watch,
+    "options": options,
     "compare": compare,
     "columns": columns,
     "template": template,
@@ -242,3 +244,6 @@ VERBS: dict[str, Callable[..., int | None]] = {
     "criteria": criteria,
     "version": version,
 }
+
+# Verbs that have verbs of their own.
+GROUPS: dict[str, typer.Typer] = {"evidence": evidence, "trials": trials}

@@ -21,6 +21,7 @@ PLAIN, CUSTOMARY = 1e-12, 1e-4
 
 # analyte, molar unit: the customary divisor or factor, and the molar mass in g/mol that it stands for.
 MOLAR = {
+    ("bilirubin", "umol/L"): (1 / Fraction("17.104"), 584.66),
     ("calcium", "mmol/L"): (1 / Fraction("0.2495"), 40.078),
     ("creatinine", "umol/L"): (1 / Fraction("88.4"), 113.12),
     ("haemoglobin", "mmol/L"): (Fraction("1.611"), 16_110.0),  # per monomer, with one haem

@@ -175,6 +175,13 @@ _DECLARED = (
         kind="finding",
         words=ward_words.CEREBRAL_OEDEMA,
     ),
+    # What decides whether a therapy can be borne.
+    Analyte("ecog", "ECOG performance status", "1", units=_units("1"), high=5, unit_may_be_missing=True),
+    Analyte("lvef", "Left ventricular ejection fraction", "%", units=_PERCENT, high=100, unit_may_be_missing=True),
+    Analyte("gfr", "Glomerular filtration rate, as reported", "mL/min", units=_units("mL/min"), high=300),
+    # 584.66 g/mol; the customary divisor 17.1 is too coarse for the grid of the units' test.
+    Analyte("bilirubin", "Bilirubin, total", "mg/dL", units=_units("mg/dL", umol_l="1000/17104"), high=80),
+    Analyte("oxygen_saturation", "Oxygen saturation in room air", "%", units=_PERCENT, high=100),
 )
 
 ANALYTES = {a.name: a for a in _DECLARED}
@@ -234,6 +241,10 @@ SPELLINGS = {
     "copies/ugdna": "/ug",
     "copies/mcg": "/ug",
     "umol/l": "umol/L",
+    "ml/min/1.73m2": "mL/min",
+    "ml/min/1.73m^2": "mL/min",
+    "ml/min/{1.73_m2}": "mL/min",
+    "ml/min/1.73": "mL/min",
 }
 
 

@@ -1,0 +1,76 @@
+"""How stated wishes would change the order of the options, with every weight and value in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from mspike.options.answers import Option
+from mspike.options.preferences import ROUTES, Attributes, Preferences, reordered
+from mspike.options.robustness import robustness
+from mspike.options.strata import Stratum
+from mspike.report.terminal import say, say_table
+
+Told = dict[str, Any]
+
+
+def attributes_of(option: Option) -> Attributes:
+    """What is known of an option for the wishes; response and durability from its narrowest stratum alone."""
+    therapy = option.therapy
+    first = option.strata[0] if option.strata else None
+    return Attributes(
+        therapy.id,
+        option.answer,  # type: ignore[arg-type]
+        response=first.pooled.estimate if first and first.pooled else None,
+        durability_months=_durability(first),
+        one_off=therapy.schedule == "one-off",
+        visits_per_month=therapy.visits_per_month,
+        routes=tuple(r for r in ROUTES if r in therapy.route.lower()),
+        toxicities=therapy.toxicities,
+    )
+
+
+def _durability(stratum: Stratum | None) -> float | None:
+    """The median progression-free survival of the largest result that gives one: medians are never averaged."""
+    for record in stratum.records if stratum else ():
+        median = record.median("pfs_months")
+        if median is not None and median.median is not None:
+            return median.median
+    return None
+
+
+def wishes_told(options: Sequence[Option], wishes: Preferences) -> Told:
+    """The order that follows from the wishes, each term of it, and how firmly each place stands."""
+    known = [attributes_of(o) for o in options]
+    firm = robustness(known, wishes)
+    placed = reordered(known, wishes)
+    return {
+        "weights": wishes.weights,
+        "order": [{**asdict(p), "robustness": asdict(firm[p.id])} for p in placed],
+        "changed": [p.id for p in placed if p.place != p.evidence_place],
+    }
+
+
+def print_wishes(told: Told) -> None:
+    weights = ", ".join(f"{name.replace('_', ' ')} {weight:g}" for name, weight in told["weights"].items())
+    say("", f"With these wishes ({weights}) the order inside each answer would be:", "")
+    say_table(
+        ("answer", "option", "place", "before", "score", "first in", "moved by"),
+        [_row(p) for p in told["order"] if p["answer"] != "closed"],
+        right=("place", "before"),
+    )
+    for one in [p for p in told["order"] if p["answer"] != "closed"][:5]:
+        terms = "; ".join(f"{t['name'].replace('_', ' ')} (weight {t['weight']:g}): {t['says']}" for t in one["terms"])
+        say(f"  {one['id']}: {terms}")
+    say("This shows how an order follows from wishes. It is no advice; a wish opens nothing that is closed.")
+
+
+def _row(one: Told) -> tuple[str, ...]:
+    firm = one["robustness"]
+    low, high = one["low"], one["high"]
+    score = f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}"
+    moved = ", ".join(name.replace("_", " ") for name in firm["changed_by"]) or "no single weight"
+    answer = "not known" if one["answer"] == "unknown" else one["answer"]
+    first = f"{100 * firm['kept_first']:.0f} %"
+    return answer, one["id"], str(one["place"]), str(one["evidence_place"]), score, first, moved
