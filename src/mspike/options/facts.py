@@ -10,7 +10,32 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mspike.knowledge.therapies import agents
+
 EPOCH = dt.date(1970, 1, 1)
+
+
+def named(item: str) -> str:
+    """An agent by its name, a class or condition in words."""
+    agent = agents().get(item)
+    if agent:
+        return agent.name
+    return _CLASS_WORDS.get(item, item.replace("_", " "))
+
+
+_CLASS_WORDS = {
+    "PI": "a proteasome inhibitor",
+    "IMiD": "an IMiD",
+    "anti_CD38": "an anti-CD38 antibody",
+    "anti_SLAMF7": "an anti-SLAMF7 antibody",
+    "car_t": "CAR-T",
+    "bispecific": "a bispecific antibody",
+    "adc": "an antibody-drug conjugate",
+    "alkylator": "an alkylator",
+    "xpo1": "an XPO1 inhibitor",
+    "triple_class": "triple-class",
+    "penta_drug": "penta-drug",
+}
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from mspike.knowledge.therapies import agents
-from mspike.options.facts import Dose, Exposure, Fact, Reading, Standing
+from mspike.options.facts import Dose, Exposure, Fact, Reading, Standing, named
 from mspike.record.analytes import ANALYTES
 from mspike.response.compare import micro
 
@@ -53,7 +52,7 @@ def _exposure(item: str, standing: Standing) -> Exposure:
     known = standing.exposures.get(item)
     if known is not None:
         return known
-    name = _named(item)
+    name = named(item)
     if standing.complete:
         return Exposure(False, False, f"{name} not among the therapy recorded")
     return Exposure(None, None, f"{name}: not known")
@@ -61,7 +60,7 @@ def _exposure(item: str, standing: Standing) -> Exposure:
 
 def _exposed(item: str, standing: Standing) -> Judged:
     known = _exposure(item, standing)
-    return _of(known.exposed, known.told, f"whether {_named(item)} was given")
+    return _of(known.exposed, known.told, f"whether {named(item)} was given")
 
 
 def _not_exposed(item: str, standing: Standing) -> Judged:
@@ -71,12 +70,12 @@ def _not_exposed(item: str, standing: Standing) -> Judged:
         return Judged(False, known.told)
     if known.stated_absent:
         return Judged(True, f"{known.told}, as stated")
-    return Judged(None, "none recorded", (f"that {_named(item)} was never given",))
+    return Judged(None, "none recorded", (f"that {named(item)} was never given",))
 
 
 def _refractory(item: str, standing: Standing) -> Judged:
     known = _exposure(item, standing)
-    return _of(known.refractory, known.told, f"whether the myeloma is refractory to {_named(item)}")
+    return _of(known.refractory, known.told, f"whether the myeloma is refractory to {named(item)}")
 
 
 def _not_refractory(item: str, standing: Standing) -> Judged:
@@ -107,7 +106,7 @@ def _aimed(asked: Mapping[str, str], standing: Standing) -> list[Dose]:
 
 
 def _aim(asked: Mapping[str, str]) -> str:
-    return " ".join(w for w in (asked.get("target"), _named(asked["class"]) if "class" in asked else "therapy") if w)
+    return " ".join(w for w in (asked.get("target"), named(asked["class"]) if "class" in asked else "therapy") if w)
 
 
 def _target_present(target: str, standing: Standing) -> Judged:
@@ -118,7 +117,7 @@ def _washout(asked: Mapping[str, Any], standing: Standing) -> Judged:
     """Too short is certain from a recorded dose; long enough never is, as a later dose may not be recorded."""
     days, of = int(asked["at_least"]), asked["of"]
     wanted = standing.doses if of == "any" else _of_kind(of, standing)
-    name = "therapy" if of == "any" else _named(of["agent"]) if "agent" in of else _aim(of)
+    name = "therapy" if of == "any" else named(of["agent"]) if "agent" in of else _aim(of)
     ends = [(d.last if d.last is not None else d.start, d) for d in wanted]
     known = [(day, d) for day, d in ends if day is not None]
     missing = (f"the day of the last {name}",)
@@ -127,9 +126,7 @@ def _washout(asked: Mapping[str, Any], standing: Standing) -> Judged:
     day, last = max(known, key=lambda pair: pair[0])
     passed = standing.day - day
     told = (
-        f"{passed} days since {last.told}"
-        if last.last is None
-        else f"{passed} days since the last {_named(last.agent)}"
+        f"{passed} days since {last.told}" if last.last is None else f"{passed} days since the last {named(last.agent)}"
     )
     if passed < days:
         return Judged(False, told)
@@ -172,7 +169,7 @@ def _genetic(marker: str, standing: Standing) -> Judged:
 
 
 def _present(name: str, standing: Standing) -> Judged:
-    return _fact(standing.states.get(name, Fact(ask=_named(name))))
+    return _fact(standing.states.get(name, Fact(ask=named(name))))
 
 
 def _absent(name: str, standing: Standing) -> Judged:
@@ -234,11 +231,6 @@ def _joined(parts: list[Judged]) -> str:
 
 def _missing(parts: list[Judged]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(m for p in parts for m in p.missing))
-
-
-def _named(item: str) -> str:
-    agent = agents().get(item)
-    return agent.name if agent else item.replace("_", " ").replace("anti CD", "anti-CD").replace("car t", "CAR-T")
 
 
 _JUDGES: dict[str, Callable[[Any, Standing], Judged]] = {

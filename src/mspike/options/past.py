@@ -10,7 +10,7 @@ import polars as pl
 from mspike.course.derived import Derived, episodes
 from mspike.course.doses import Earlier, complete_histories, courses_of_agents, placed_rows, viewpoints
 from mspike.course.refractory import grouped, refractoriness
-from mspike.options.facts import Dose, Exposure, Lines
+from mspike.options.facts import Dose, Exposure, Lines, named
 
 GROUPS = ("triple_class", "penta_drug")
 
@@ -60,7 +60,7 @@ def exposures_so_far(earlier: Earlier, complete: bool) -> dict[str, Exposure]:
         if exposed is False and not complete:
             exposed = None
         missing = ", ".join(row["missing"] or [])
-        words = f"{_words(row['group'])} exposed" if exposed else f"not recorded: {missing}" if missing else ""
+        words = f"{named(row['group'])} exposed" if exposed else f"not recorded: {missing}" if missing else ""
         told[row["group"]] = Exposure(exposed, row["combined_refractory"], words)
     return told
 
@@ -71,17 +71,13 @@ def _exposure(row: dict[str, Any], complete: bool) -> Exposure:
         exposed = None  # not mentioned in a history that is not complete
     if stated is not None and row["exposed"] is not None and stated != row["exposed"]:
         exposed = None
-    item = _words(row["item"])
+    item = named(row["item"])
     words = [f"{item} given" if exposed else f"{item} not given" if exposed is False else f"{item}: not known"]
     if row["combined_refractory"] is True:
         words.append("refractory" if row["refractory"] else "refractory, as stated")
     elif row["combined_refractory"] is False:
         words.append("not refractory" if row["refractory"] is False else "not refractory, as stated")
     return Exposure(exposed, row["combined_refractory"], ", ".join(words), stated is False)
-
-
-def _words(item: str) -> str:
-    return item.replace("_", " ")
 
 
 def doses_so_far(earlier: Earlier, said_day: Callable[[int | None], str]) -> tuple[Dose, ...]:
@@ -91,7 +87,7 @@ def doses_so_far(earlier: Earlier, said_day: Callable[[int | None], str]) -> tup
     return tuple(
         Dose(
             row["agent_id"], row["cls"], tuple(row["targets"] or ()), row["start"], row["end"],
-            f"{_words(row['agent_id'])} {said_day(row['start'])}",
+            f"{named(row['agent_id'])} {said_day(row['start'])}",
         )
         for row in rows.sort("start", "row", nulls_last=False).to_dicts()
     )  # fmt: skip

@@ -69,7 +69,7 @@ class Attributes:
     """What is known of one option.
 
     answer            may it be given: open, unknown or closed
-    response          share of patients who respond, 0 to 1
+    response          share of patients who respond, 0 to 1; response_interval its 95 % interval, which then enters
     durability_months median months that it lasts
     one_off           given once, not until progression
     visits_per_month  visits to the clinic a month
@@ -82,6 +82,7 @@ class Attributes:
     id: str
     answer: Answer
     response: float | None = None
+    response_interval: tuple[float, float] | None = None
     durability_months: float | None = None
     one_off: bool | None = None
     visits_per_month: float | None = None
@@ -202,6 +203,9 @@ def terms_of(option: Attributes, preferences: Preferences) -> tuple[Term, ...]:
         if weight := preferences.weight(name):
             known, says = value(option, name)
             low, high = (0.0, 1.0) if known is None else (known, known)
+            if name == "response" and known is not None and option.response_interval:
+                low, high = option.response_interval
+                says = f"{says} ({100 * low:.0f} to {100 * high:.0f} %)"
             terms.append(Term(name, weight, low, high, says))
     return tuple(terms)
 

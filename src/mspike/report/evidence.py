@@ -10,7 +10,6 @@ from mspike import INTENDED_USE, __version__
 from mspike.errors import WrongUsage
 from mspike.knowledge.criteria import bibliography, knowledge_hash
 from mspike.knowledge.evidence import Erratum, Evidence, Median, errata, evidence
-from mspike.options.intervals import clopper_pearson
 from mspike.options.pool import METHODS, TESTS, median_range, pool
 from mspike.options.strata import AFTER, current, independent
 from mspike.report.pooled import MEMORY, MEMORY_SAYS, pooled_line, pooled_told, studies_told
@@ -18,6 +17,7 @@ from mspike.report.terminal import counted, say, say_table
 
 Told = dict[str, Any]
 AFTERS = {"car-t": ("yes",), "car-t-mostly": AFTER, "any-bcma": None, "none": ("no",)}
+WORDS = {"orr": "Response", "vgpr": "Very good partial response or better", "cr": "Complete response or better"}
 MEDIANS = ("pfs_months", "dor_months", "os_months")
 
 
@@ -95,7 +95,7 @@ def pooled_answer(
     records: list[Evidence], outcome: str, method: str, test: str, svg: Path | None = None
 ) -> tuple[Told, list[str]]:
     """Studies, pooled proportion and medians of these results, what was left out and why; and the forest plot."""
-    from mspike.report.forest import Drawn, forest_svg, forest_text  # a list needs no drawing
+    from mspike.report.forest import drawn, forest_svg, forest_text  # a list needs no drawing
 
     for name, value, allowed in (("method", method, METHODS), ("test", test, TESTS)):
         if value not in allowed:
@@ -109,11 +109,9 @@ def pooled_answer(
     counts = [(e.study, _counts(e, outcome)[0], _counts(e, outcome)[1]) for e in used]
     left = [e for e in records if e not in used]
     pooled = pool(counts, method=method, test=test)
-    drawn = [
-        Drawn(e.study, *_counts(e, outcome), *clopper_pearson(*_counts(e, outcome)), _memory(e, outcome)) for e in used
-    ]
+    rows = [drawn(e.study, *_counts(e, outcome), _memory(e, outcome)) for e in used]
     if svg is not None:
-        svg.write_text(forest_svg(drawn, pooled, f"{outcome}: {_therapies(used)}"), encoding="utf-8")
+        svg.write_text(forest_svg(rows, pooled, f"{WORDS.get(outcome, outcome)}: {_therapies(used)}"), encoding="utf-8")
     told = {
         "outcome": outcome, "studies": studies_told(used, outcome),
         "pooled": pooled_told(pooled),
@@ -121,7 +119,7 @@ def pooled_answer(
         "medians": _medians(used), "mspike": __version__, "knowledge_hash": knowledge_hash(),
         "intended_use": INTENDED_USE,
     }  # fmt: skip
-    return told, forest_text(drawn, pooled)
+    return told, forest_text(rows, pooled)
 
 
 def _memory(e: Evidence, outcome: str) -> str:
@@ -208,7 +206,7 @@ def print_record(told: Told) -> None:
 def print_pooled(told: Told, drawing: list[str]) -> None:
     pooled = told["pooled"]
     memory = any(s["memory"] for s in told["studies"])
-    say(f"Pooled {told['outcome']}: {pooled_line(pooled, marks=memory)}.", "")
+    say(f"{WORDS.get(told['outcome'], told['outcome'])}, pooled: {pooled_line(pooled, marks=memory)}.", "")
     print("\n".join(drawing))
     print()
     if pooled["note"]:
@@ -220,6 +218,4 @@ def print_pooled(told: Told, drawing: list[str]) -> None:
         say(f"Medians of {what} in months, never averaged: {low} to {high} ({studies}).")
     for left in told["left_out"]:
         say(f"Not pooled: {left['id']}, {left['why']}.")
-    if memory:
-        say(MEMORY_SAYS)
     say("", INTENDED_USE)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mspike.options.pool import Pooled
 
-NAME, COUNTS, FIGURES, AXIS = 26, 9, 20, 41  # columns of the terminal; with three gaps, 100
+NAME, COUNTS, FIGURES, AXIS = 25, 11, 19, 41  # columns of the terminal; with three gaps, 100
 MEMORY = "memory"
 DAGGER = "†"
 MEMORY_NOTE = f"{DAGGER} recalled, not read again in a source"

@@ -121,7 +121,8 @@ def print_matches(told: Told) -> None:
         say("", f"{MARK[trial['answer']]} {_id(trial)}: {SAID[trial['answer']]}. {trial['title']}")
         say(f"  {MET[trial['recruiting']['holds']]}: takes patients on that day. {trial['recruiting']['because']}")
         for row in trial["criteria"]:
-            say(f"  {MET[row['holds']]}: {row['says']} ({row['because']}){_memory(row)}")
+            cohort = f" (cohort {row['cohort']})" if row["cohort"] else ""
+            say(f"  {MET[row['holds']]}{cohort}: {row['says']} ({row['because']}){_memory(row)}")
         for text in trial["to_read"]:
             say(f"  To be read: {text}")
     _print_foot(told["trials"])

@@ -23,6 +23,7 @@ def attributes_of(option: Option) -> Attributes:
         therapy.id,
         option.answer,  # type: ignore[arg-type]
         response=first.pooled.estimate if first and first.pooled else None,
+        response_interval=(first.pooled.low, first.pooled.high) if first and first.pooled else None,
         durability_months=_durability(first),
         one_off=therapy.schedule == "one-off",
         visits_per_month=therapy.visits_per_month,
@@ -59,6 +60,7 @@ def print_wishes(told: Told) -> None:
         ("answer", "option", "place", "before", "score", "first in", "moved by"),
         [_row(p) for p in told["order"] if p["answer"] != "closed"],
         right=("place", "before"),
+        whole=("option", "score"),
     )
     for one in [p for p in told["order"] if p["answer"] != "closed"][:5]:
         terms = "; ".join(f"{t['name'].replace('_', ' ')} (weight {t['weight']:g}): {t['says']}" for t in one["terms"])
