@@ -5,12 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 from mspike.knowledge.mechanisms import findings
-from mspike.options.facts import Dose, Fact, Reading
+from mspike.options.facts import Dose, Fact, Reading, days_counted
 from mspike.response.compare import micro
 
 ANALYTE = {"BCMA": "bcma_expression", "GPRC5D": "gprc5d_expression"}
 TARGETED = ("car_t", "bispecific", "adc")
-FRESH_DAYS = 60  # a positive test must be of this failure: an older one says nothing about the cells of today
 LOSS = "why.antigen_loss.expression"
 
 
@@ -29,13 +28,13 @@ def antigen_on(target: str, readings: tuple[Reading, ...], doses: tuple[Dose, ..
     """Present, lost or not known on the day.
 
     1. Only a test after the antigen was last aimed at can tell; of a therapy still running, after it began.
-    2. Present: positive within FRESH_DAYS. Lost: negative after the last therapy.
+    2. Present: positive and fresh. Lost: negative after the last therapy.
     3. A positive and a negative test side by side leave it open: the clone may be mixed.
     """
     last = last_aimed_at(target, doses)
     since = None if last is None else _last_day(last)
     after = [r for r in readings if since is None or r.day > since]
-    fresh = [r for r in after if r.day >= day - FRESH_DAYS]
+    fresh = [r for r in after if r.day >= day - days_counted("antigen", "fresh")]
     kept, gone = micro(_limit(LOSS, "kept")), micro(_limit(LOSS, "gone"))
     yes = tuple(r.told for r in fresh if r.lo >= kept)
     no = tuple(r.told for r in after if r.hi < gone)

@@ -10,9 +10,15 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mspike.knowledge.criteria import published
 from mspike.knowledge.therapies import agents
 
 EPOCH = dt.date(1970, 1, 1)
+
+
+def days_counted(rule: str, name: str) -> int:
+    """How many days a fact counts (knowledge/criteria/options/standing.yaml)."""
+    return int(published("standing").value(f"standing.{rule}", name))
 
 
 def named(item: str) -> str:

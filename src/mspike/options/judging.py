@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from mspike.options.facts import Dose, Exposure, Fact, Reading, Standing, named
+from mspike.options.facts import Dose, Exposure, Fact, Reading, Standing, days_counted, named
 from mspike.record.analytes import ANALYTES
 from mspike.response.compare import micro
 
 Atom = Mapping[str, Any]
-WINDOW_DAYS = 30  # how old a value may be where a criterion names no window
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ _COMPARED: dict[str, tuple[Callable[[Reading, int], bool], Callable[[Reading, in
 
 def _value(asked: Mapping[str, Any], standing: Standing) -> Judged:
     """All readings of the window must agree: a value that has changed within it is to be measured again."""
-    name, window = asked["analyte"], int(asked.get("within_days", WINDOW_DAYS))
+    name, window = asked["analyte"], int(asked.get("within_days", days_counted("value", "window")))
     comparison = next(c for c in _COMPARED if c in asked)
     limit = micro(Fraction(str(asked[comparison])))
     meaning = ANALYTES[name].meaning

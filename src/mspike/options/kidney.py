@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from mspike.knowledge.criteria import published
 from mspike.options.facts import EPOCH, Reading
 from mspike.record.analytes import MICRO
 
@@ -33,7 +34,10 @@ def glomerular_filtration(
 
 
 def ckd_epi(creatinine: float, age: int, female: bool) -> float:
-    """GFR from creatinine in mg/dL and age in years."""
-    kappa, alpha, factor = (0.7, -0.241, 1.012) if female else (0.9, -0.302, 1.0)
+    """GFR in mL/min/1.73 m2 from creatinine in mg/dL and age in years."""
+    rules = published("ckd-epi-2021")
+    own = "ckd_epi.women" if female else "ckd_epi.men"
+    kappa, alpha, factor = (float(rules.value(own, name)) for name in ("kappa", "alpha", "factor"))
+    scale, above, year = (float(rules.value("ckd_epi.both", name)) for name in ("scale", "above", "year"))
     ratio = creatinine / kappa
-    return 142 * min(ratio, 1.0) ** alpha * max(ratio, 1.0) ** -1.200 * 0.9938**age * factor
+    return scale * min(ratio, 1.0) ** alpha * max(ratio, 1.0) ** above * year**age * factor

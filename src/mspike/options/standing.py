@@ -10,7 +10,7 @@ from mspike.course.genetics import markers_of
 from mspike.errors import WrongUsage
 from mspike.knowledge.criteria import published
 from mspike.options.antigens import ANALYTE, antigen_on
-from mspike.options.facts import EPOCH, Fact, Lines, Reading, Standing
+from mspike.options.facts import EPOCH, Fact, Lines, Reading, Standing, days_counted
 from mspike.options.kidney import glomerular_filtration
 from mspike.options.past import (
     doses_so_far,
@@ -19,7 +19,7 @@ from mspike.options.past import (
     lines_so_far,
     therapy_to_date,
 )
-from mspike.options.states import IMAGING_DAYS, states_on
+from mspike.options.states import states_on
 from mspike.record.analytes import ANALYTES, MICRO
 from mspike.record.record import Record
 from mspike.response.compare import micro
@@ -27,7 +27,6 @@ from mspike.why.infusions import FAILURES
 from mspike.why.readings import measured, said
 
 HUNDRED = 100 * MICRO
-MEASURABLE = {"serum_m": MICRO, "urine_m_24h": 200 * MICRO}  # g/dL, mg/24 h: rules.md 1.1, by imwg-2016
 
 
 def standing_of(derived: Derived, day: int, *, label_date: dt.date | None = None) -> Standing:
@@ -64,7 +63,7 @@ def standing_of(derived: Derived, day: int, *, label_date: dt.date | None = None
         doses=doses,
         tests={target: antigen_on(target, values.get(name, ()), doses, day) for target, name in ANALYTE.items()},
         values=values,
-        states={**states, **_from_values(states, values, day), "progression": _progression(derived, told_day)},
+        states={**states, **_from_values(states, values, day, derived), "progression": _progression(derived, told_day)},
         genetics=_genetics(record, told_day),
         day_registry=counts_days,
     )
@@ -97,9 +96,11 @@ def _is_empty(record: Record) -> bool:
     return all(table.is_empty() for table in (*tables, record.genetics))
 
 
-def _from_values(states: dict[str, Fact], values: dict[str, tuple[Reading, ...]], day: int) -> dict[str, Fact]:
+def _from_values(
+    states: dict[str, Fact], values: dict[str, tuple[Reading, ...]], day: int, derived: Derived
+) -> dict[str, Fact]:
     """Conditions that a laboratory value tells."""
-    recent = {name: [r for r in rows if r.day >= day - IMAGING_DAYS] for name, rows in values.items()}
+    recent = {name: [r for r in rows if r.day >= day - days_counted("seen", "window")] for name, rows in values.items()}
     igg = recent.get("igg", [])[-1:]
     low = micro(published("hypogammaglobulinaemia").value("late.igg.low", "level"))
     leukaemic = micro(published("plasma-cell-leukaemia-2021").value("plasma_cell_leukaemia.imwg_2021", "share"))
@@ -114,18 +115,23 @@ def _from_values(states: dict[str, Fact], values: dict[str, tuple[Reading, ...]]
             leukaemia.no + tuple(r.told for r in shares if r.hi < leukaemic),
             leukaemia.ask,
         ),
-        "measurable_disease": _measurable(recent),
+        "measurable_disease": _measurable(recent, derived),
     }
 
 
-def _measurable(recent: dict[str, list[Reading]]) -> Fact:
+def _measurable(recent: dict[str, list[Reading]], derived: Derived) -> Fact:
     """Measurable by serum or urine; not measurable only where both were measured and the light chains are low too."""
     last = {name: rows[-1] for name, rows in recent.items() if rows}
-    yes = tuple(last[name].told for name, limit in MEASURABLE.items() if name in last and last[name].lo >= limit)
-    under = [last[name].told for name, limit in MEASURABLE.items() if name in last and last[name].hi < limit]
+    limits = {
+        "serum_m": micro(derived.settings.serum_measurable_g_dl),
+        "urine_m_24h": micro(derived.criteria.value("imwg.measurable.urine_m", "level")),
+    }
+    yes = tuple(last[name].told for name, limit in limits.items() if name in last and last[name].lo >= limit)
+    under = [last[name].told for name, limit in limits.items() if name in last and last[name].hi < limit]
     chains = [last[name] for name in ("kappa_flc", "lambda_flc") if name in last]
-    low = len(chains) == 2 and all(c.hi < 100 * MICRO for c in chains)  # mg/L
-    no = tuple(under) if len(under) == len(MEASURABLE) and low else ()
+    small = micro(published("standing").value("standing.no_light_chains", "each"))
+    low = len(chains) == 2 and all(c.hi < small for c in chains)
+    no = tuple(under) if len(under) == len(limits) and low else ()
     return Fact(yes, no, "serum M-protein, 24 h urine and free light chains")
 
 

@@ -14,33 +14,33 @@ from typing import Any
 import polars as pl
 
 from mspike.course.extramedullary import with_extramedullary
-from mspike.options.facts import Fact
+from mspike.knowledge.criteria import published
+from mspike.options.facts import Fact, days_counted
 from mspike.record.record import Record
 from mspike.safety.late_effects import INFECTION
 
 ABSENT = re.compile(r"\b(?:none|absent|no|not present|without|negative|excluded|ruled out|no evidence)\b", re.I)
-RECENT_DAYS = 30  # an infection without an end is taken for active so long; "none" counts so long
-IMAGING_DAYS = 95  # how long imaging without such lesions counts, as in response (imaging_carry_forward_days)
 Said = Callable[[int | None], str]
 
 
 @dataclass(frozen=True)
 class Condition:
-    """How a condition is recognised in events. `least` is the grade from which it counts; a lower one speaks against.
+    """How a condition is recognised in events.
 
-    acute  without an end it counts for RECENT_DAYS only; else until an end is told
+    graded  it counts from a grade on (standing.neuropathy); a lower one speaks against it
+    acute   without an end it counts for some weeks only (standing.acute); else until an end is told
     """
 
     words: str
     ask: str
-    least: int = 1
+    graded: bool = False
     acute: bool = False
 
 
 CONDITIONS = {
     "infection": Condition(INFECTION, "active infection (event `infection`; grade 0 says none)", acute=True),
     "neuropathy": Condition(
-        r"neuropath|paraesthe|paresthe|polyneuro", "peripheral neuropathy (with its grade; 0 says none)", least=2
+        r"neuropath|paraesthe|paresthe|polyneuro", "peripheral neuropathy (with its grade; 0 says none)", graded=True
     ),
     "eye_disease": Condition(
         r"kerat|cornea|cataract|ocular|\beyes?\b|visual|retin|uveit|glaucom",
@@ -75,6 +75,8 @@ def states_on(record: Record, day: int, said: Said) -> dict[str, Fact]:
 def _from_events(rows: list[dict[str, Any]], condition: Condition, day: int, said: Said) -> Fact:
     yes: list[str] = []
     no: list[str] = []
+    recent = days_counted("acute", "recent")
+    least = int(published("standing").value("standing.neuropathy", "grade")) if condition.graded else 1
     for row in rows:
         text = " ".join(t for t in (row["event"], row["detail"]) if t).replace("_", " ")
         if not re.search(condition.words, text, re.I):
@@ -82,12 +84,12 @@ def _from_events(rows: list[dict[str, Any]], condition: Condition, day: int, sai
         words = f"{text.strip()} ({said(row['date'])})"
         grade = row["grade"]
         if grade == 0 or (grade is None and ABSENT.search(text)):
-            if row["date"] is not None and row["date"] >= day - RECENT_DAYS:
+            if row["date"] is not None and row["date"] >= day - recent:
                 no.append(f"none: {words}")
         elif _going_on(row, condition, day):
-            if grade is None and condition.least > 1:
+            if grade is None and condition.graded:
                 continue  # there, but how bad is not told
-            (yes if grade is None or grade >= condition.least else no).append(_graded(words, grade))
+            (yes if grade is None or grade >= least else no).append(_graded(words, grade))
     return Fact(tuple(yes), tuple(no), condition.ask)
 
 
@@ -96,7 +98,7 @@ def _going_on(row: dict[str, Any], condition: Condition, day: int) -> bool:
         return bool(row["end_date"] >= day)
     if not condition.acute:
         return True
-    return row["date"] is not None and row["date"] >= day - RECENT_DAYS
+    return row["date"] is not None and row["date"] >= day - days_counted("acute", "recent")
 
 
 def _graded(words: str, grade: int | None) -> str:
@@ -105,11 +107,12 @@ def _graded(words: str, grade: int | None) -> str:
 
 def _outside_marrow(record: Record, day: int, said: Said) -> dict[str, Fact]:
     """Myeloma outside the marrow, from lesions and events."""
-    points = record.patients.select("pid").with_row_index("point").with_columns(
-        pl.col("point").cast(pl.Int64),
-        day=pl.lit(day, pl.Int32), first=pl.lit(day - IMAGING_DAYS, pl.Int32), last=pl.lit(day, pl.Int32),
-        genetics_until=pl.lit(day, pl.Int32), imaging_until=pl.lit(day, pl.Int32),
-    )  # fmt: skip
+    since = day - days_counted("seen", "window")
+    spans = {"day": day, "first": since, "last": day, "genetics_until": day, "imaging_until": day}
+    points = record.patients.select("pid").with_row_index("point")
+    points = points.with_columns(
+        pl.col("point").cast(pl.Int64), *(pl.lit(at, pl.Int32).alias(name) for name, at in spans.items())
+    )
     row = with_extramedullary(points, record).to_dicts()[0]
     when = f"imaging {said(row['imaging_day'])}" if row["imaging_day"] is not None else "as recorded"
     lesions = record.lesions.filter(pl.col("site") == "cns").sort("date").to_dicts()
