@@ -60,6 +60,7 @@ def options(
     from mspike.check import naming_damage
     from mspike.report import options as page
     from mspike.report.asking import question
+    from mspike.report.options_page import print_options
     from mspike.report.terminal import say_json
 
     region = page.known_region(region)
@@ -68,10 +69,12 @@ def options(
     with naming_damage(registry):
         asked = question(registry, on=on, settings=settings_given(set_))
         told = page.options_patient(asked, patient, region, label_date=_date(label_date), known=know, wishes=wishes)
+    if only is not None:
+        told["options"] = [o for o in told["options"] if o["id"] == only]
     if json:
         say_json(told)
     else:
-        page.print_options(told, only, full=full)
+        print_options(told, only, full=full)
 
 
 def _date(text: str | None) -> dt.date | None:

@@ -86,7 +86,8 @@ def _option(therapy: Therapy, standing: Standing, region: str) -> Option:
         _reason("patient", need.says, judge(need.atom, standing), need.source, need.where, need.checked)
         for need in therapy.needs
     ]
-    reasons = [failure, *label, *needs]
+    # Relief and talk about aims need no failure first.
+    reasons = [*([] if therapy.cls == "supportive" else [failure]), *label, *needs]
     answer = "unknown" if standing.empty else _answer(reasons)
     by_label = "none" if not label else "unknown" if standing.empty else _answer(label)
     cautions = [_reason("caution", c.says, judge(c.atom, standing), c.source, c.where, c.checked)
@@ -130,7 +131,8 @@ def label_reasons(therapy: Therapy, standing: Standing, region: str) -> list[Rea
         told = _no_label(therapy, standing.date, region)
         return [Reason("label", f"Approved in the {region}.", False, told, (), therapy.source, therapy.where,
                        therapy.checked)]  # fmt: skip
-    return min((_by_label(label, standing) for label in in_force), key=_distance)
+    newest_first = sorted(in_force, key=lambda label: label.start, reverse=True)
+    return min((_by_label(label, standing) for label in newest_first), key=_distance)
 
 
 def _by_label(label: Approval, standing: Standing) -> list[Reason]:

@@ -23,10 +23,10 @@ def days_counted(rule: str, name: str) -> int:
 
 def named(item: str) -> str:
     """An agent by its name, a class or condition in words."""
+    if item in _CLASS_WORDS:
+        return _CLASS_WORDS[item]
     agent = agents().get(item)
-    if agent:
-        return agent.name
-    return _CLASS_WORDS.get(item, item.replace("_", " "))
+    return agent.name if agent else item.replace("_", " ")
 
 
 _CLASS_WORDS = {
@@ -39,6 +39,9 @@ _CLASS_WORDS = {
     "adc": "an antibody-drug conjugate",
     "alkylator": "an alkylator",
     "xpo1": "an XPO1 inhibitor",
+    "bcl2": "a BCL2 inhibitor",
+    "transplant": "a transplant",
+    "autologous_transplant": "an autologous transplant",
     "triple_class": "triple-class",
     "penta_drug": "penta-drug",
 }
@@ -83,6 +86,7 @@ class Exposure:
     refractory: bool | None
     told: str
     stated_absent: bool = False  # somebody wrote down that it was never given
+    refractory_told: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,7 @@ class Standing:
     lines      prior lines
     complete   is all earlier therapy known
     exposures  by agent id, class and group (triple_class)
+    last_line  what was given last and what became of it, in words; last_record the last day with any row
     doses      every treatment row and agent up to the day
     tests      by target: the tests of the antigen after it was last aimed at (see standing.py)
     values     by analyte: every reading up to the day
@@ -133,6 +138,8 @@ class Standing:
     empty: bool
     exposures: Mapping[str, Exposure] = field(default_factory=dict)
     doses: tuple[Dose, ...] = ()
+    last_line: str = ""
+    last_record: int | None = None
     tests: Mapping[str, Fact] = field(default_factory=dict)
     values: Mapping[str, tuple[Reading, ...]] = field(default_factory=dict)
     states: Mapping[str, Fact] = field(default_factory=dict)

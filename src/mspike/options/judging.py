@@ -74,7 +74,9 @@ def _not_exposed(item: str, standing: Standing) -> Judged:
 
 def _refractory(item: str, standing: Standing) -> Judged:
     known = _exposure(item, standing)
-    return _of(known.refractory, known.told, f"whether the myeloma is refractory to {named(item)}")
+    return _of(
+        known.refractory, known.refractory_told or known.told, f"whether the myeloma is refractory to {named(item)}"
+    )
 
 
 def _not_refractory(item: str, standing: Standing) -> Judged:
@@ -250,4 +252,5 @@ _JUDGES: dict[str, Callable[[Any, Standing], Judged]] = {
     "any_of": _any_of,
     "all_of": _all_of,
     "not": _negated,
+    "ask": lambda text, standing: Judged(None, text, (text,)),
 }

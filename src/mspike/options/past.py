@@ -13,6 +13,7 @@ from mspike.course.refractory import grouped, refractoriness
 from mspike.options.facts import Dose, Exposure, Lines, named
 
 GROUPS = ("triple_class", "penta_drug")
+TRANSPLANT, AUTOLOGOUS = "transplant", "autologous_transplant"
 
 
 def therapy_to_date(derived: Derived) -> Earlier:
@@ -51,7 +52,7 @@ def lines_so_far(earlier: Earlier, complete: bool) -> Lines:
 
 
 def exposures_so_far(earlier: Earlier, complete: bool) -> dict[str, Exposure]:
-    """Every agent, class and group that is recorded or stated, by its name."""
+    """Every agent, class and group that is recorded or stated, by its name. Melphalan as a transplant is one."""
     table = refractoriness(earlier)
     groups = grouped(earlier, table)
     told = {row["item"]: _exposure(row, complete) for row in table.to_dicts()}
@@ -62,6 +63,10 @@ def exposures_so_far(earlier: Earlier, complete: bool) -> dict[str, Exposure]:
         missing = ", ".join(row["missing"] or [])
         words = f"{named(row['group'])} exposed" if exposed else f"not recorded: {missing}" if missing else ""
         told[row["group"]] = Exposure(exposed, row["combined_refractory"], words)
+    transplants = [d for d in doses_so_far(earlier, str) if d.cls == TRANSPLANT]
+    told |= {d.agent: Exposure(True, None, f"{named(d.agent)} given") for d in transplants}
+    if transplants:
+        told[TRANSPLANT] = Exposure(True, None, "a transplant")
     return told
 
 
@@ -71,23 +76,27 @@ def _exposure(row: dict[str, Any], complete: bool) -> Exposure:
         exposed = None  # not mentioned in a history that is not complete
     if stated is not None and row["exposed"] is not None and stated != row["exposed"]:
         exposed = None
-    item = named(row["item"])
-    words = [f"{item} given" if exposed else f"{item} not given" if exposed is False else f"{item}: not known"]
-    if row["combined_refractory"] is True:
-        words.append("refractory" if row["refractory"] else "refractory, as stated")
-    elif row["combined_refractory"] is False:
-        words.append("not refractory" if row["refractory"] is False else "not refractory, as stated")
-    return Exposure(exposed, row["combined_refractory"], ", ".join(words), stated is False)
+    item, refractory = named(row["item"]), row["combined_refractory"]
+    told = f"{item} given" if exposed else f"{item} not given" if exposed is False else f"{item}: not known"
+    how = ""
+    if refractory is not None:
+        stated_only = "" if row["refractory"] == refractory else ", as stated"
+        how = f"{'' if refractory else 'not '}refractory to {item}{stated_only}"
+    return Exposure(exposed, refractory, told, stated is False, how)
 
 
 def doses_so_far(earlier: Earlier, said_day: Callable[[int | None], str]) -> tuple[Dose, ...]:
     """Every treatment row and agent, the earliest first. What may have been a placebo is left out."""
     once = pl.when(pl.col("cls").is_in(["car_t", "transplant"])).then("start")
     rows = earlier.courses.filter(~pl.col("doubtful")).with_columns(end=pl.coalesce("last", once))
+    # "melphalan" in the role of a transplant names no transplant, and is one.
+    unnamed = (pl.col("role") == TRANSPLANT) & ~(pl.col("cls") == TRANSPLANT).any().over("key", "row")
+    implied = rows.filter(unnamed).unique("row", maintain_order=True)
+    implied = implied.with_columns(agent_id=pl.lit(AUTOLOGOUS), cls=pl.lit(TRANSPLANT), end="start")
     return tuple(
         Dose(
             row["agent_id"], row["cls"], tuple(row["targets"] or ()), row["start"], row["end"],
             f"{named(row['agent_id'])} {said_day(row['start'])}",
         )
-        for row in rows.sort("start", "row", nulls_last=False).to_dicts()
+        for row in pl.concat([rows, implied]).sort("start", "row", nulls_last=False).to_dicts()
     )  # fmt: skip

@@ -146,6 +146,8 @@ def read_preferences(path: Path) -> Preferences:
 
     Raises UnreadableInput for a file that holds no such list, WrongUsage for a name or a weight that cannot be used.
     """
+    if not path.exists():
+        raise UnreadableInput(f"{path}: no such file.")
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
         told = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -59,6 +59,8 @@ def standing_of(derived: Derived, day: int, *, label_date: dt.date | None = None
         complete=complete,
         age=None if counts_days else _age(patient, day),
         empty=_is_empty(record),
+        last_line=_last_line(derived, told_day),
+        last_record=_last_record(record),
         exposures=exposures_so_far(earlier, complete),
         doses=doses,
         tests={target: antigen_on(target, values.get(name, ()), doses, day) for target, name in ANALYTE.items()},
@@ -147,6 +149,33 @@ def _progression(derived: Derived, told_day: Any) -> Fact:
         return Fact(ask=ask)
     kind = "progression" if last["pd_day"] is not None else last["failure_type"].replace("_", " ")
     return Fact((f"{kind} after {last['agent'] or 'the last line'} ({told_day(day)})",), (), ask)
+
+
+def _last_line(derived: Derived, told_day: Any) -> str:
+    """What was given last, and what became of it."""
+    if derived.courses.is_empty():
+        return "No therapy is recorded."
+    courses = derived.courses.sort("line")
+    last = courses.to_dicts()[-1]
+    begun = last["index_day"] if last["index_day"] is not None else last["begun_day"]
+    told = f"Last line: {last['agent'] or 'not named'} ({told_day(begun)})"
+    failure = _progression(derived, told_day)
+    if failure.yes:
+        end = failure.because.split(" after ")[0]
+        when = failure.because.rsplit("(", 1)[1].rstrip(")")
+        told = f"{told}, {end} {when}."
+    else:
+        best = f", best response {last['best']}" if last["best"] else ""
+        told = f"{told}{best}, no failure of it recorded."
+    had = (courses["kind"] == "car_t").any() and courses["infused"].any()
+    return told if had else f"{told} No CAR-T infusion is recorded."
+
+
+def _last_record(record: Record) -> int | None:
+    columns = [(record.results, "day"), (record.treatments, "start_date"), (record.treatments, "end_date")]
+    columns += [(record.events, "date"), (record.responses, "date"), (record.lesions, "date"), (record.mrd, "date")]
+    days = [frame[name].max() for frame, name in columns]
+    return max((int(d) for d in days if d is not None), default=None)  # type: ignore[arg-type]
 
 
 def _genetics(record: Record, told_day: Any) -> dict[str, Fact]:

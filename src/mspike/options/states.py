@@ -85,7 +85,7 @@ def _from_events(rows: list[dict[str, Any]], condition: Condition, day: int, sai
         grade = row["grade"]
         if grade == 0 or (grade is None and ABSENT.search(text)):
             if row["date"] is not None and row["date"] >= day - recent:
-                no.append(f"none: {words}")
+                no.append(f"no {row['event'].replace('_', ' ')} ({said(row['date'])})")
         elif _going_on(row, condition, day):
             if grade is None and condition.graded:
                 continue  # there, but how bad is not told

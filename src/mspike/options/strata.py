@@ -11,11 +11,11 @@ from mspike.knowledge.therapies.salvage import Therapy
 from mspike.options.facts import Standing
 from mspike.options.pool import Pooled, pool
 
-AFTER = ("yes", "mostly")
+AFTER = ("yes",)
 LEVELS = {
     0: "this therapy after CAR-T, in the same situation (extramedullary disease, or the same product again)",
     1: "this therapy after CAR-T",
-    2: "this therapy, some after CAR-T",
+    2: "this therapy, most or some after CAR-T",
     3: "same class and target after CAR-T",
     4: "same class after CAR-T",
     5: "this therapy without CAR-T before",
@@ -75,10 +75,10 @@ def _level(record: Evidence, therapy: Therapy, alike: set[str], had_car_t: bool)
             return 3  # the same product a second time tells little about its first use
         if after:
             return 0 if alike & set(record.tags) else 1
-        if record.after_car_t == "partly":
+        if record.after_car_t in ("mostly", "partly"):
             return 2
         return 5 if had_car_t else NAIVE
-    if not after or record.cls != therapy.cls:
+    if not after or record.cls != therapy.cls or therapy.cls == "supportive":
         return None
     return 3 if set(record.targets) & set(therapy.targets) else 4
 

@@ -13,7 +13,7 @@ from mspike.knowledge.evidence import Erratum, Evidence, Median, errata, evidenc
 from mspike.options.pool import METHODS, TESTS, median_range, pool
 from mspike.options.strata import AFTER, current, independent
 from mspike.report.pooled import MEMORY, MEMORY_SAYS, pooled_line, pooled_told, studies_told
-from mspike.report.terminal import counted, say, say_table
+from mspike.report.terminal import counted, say, wrapped
 
 Told = dict[str, Any]
 AFTERS = {"car-t": ("yes",), "car-t-mostly": AFTER, "any-bcma": None, "none": ("no",)}
@@ -77,6 +77,11 @@ def show(name: str) -> Told:
         told = record_told(evidence()[name])
         about = [e for e in errata().values() if name in e.concerns]
         return {**told, "errata": [_erratum(e) for e in about], "reference": bibliography()[told["source"]]}
+    same_study = [e.id for e in evidence().values() if name.lower() in (e.study.lower(), f"{e.study} {e.year}".lower())]
+    if len(same_study) == 1:
+        return show(same_study[0])
+    if same_study:
+        raise WrongUsage(f"evidence show {name}: {len(same_study)} results: {', '.join(same_study)}.")
     if name in errata():
         return _erratum(errata()[name])
     close = get_close_matches(name, [*evidence(), *errata()], n=3, cutoff=0.4)
@@ -161,12 +166,9 @@ def _median_value(m: Median) -> float | str | None:
 
 def print_list(records: list[Evidence]) -> None:
     say(f"{counted(len(records), 'published result')}. `mspike evidence show ID` tells all of one.", "")
-    say_table(
-        ("id", "therapy", "after CAR-T", "n", "response"),
-        [(e.id, e.therapy, e.after_car_t, e.n, _response(e)) for e in records],
-        right=("n",),
-        whole=("id",),
-    )
+    for e in records:
+        number = f", {counted(e.n, 'patient')}" if e.n else ""
+        print(wrapped(f"{e.id}: {e.therapy}{number}; after CAR-T: {e.after_car_t}; response {_response(e)}", hang=4))
     if any(e.memory_only for e in records):
         say("", MEMORY_SAYS)
 
@@ -196,7 +198,7 @@ def print_record(told: Told) -> None:
         if told[key]:
             say(f"  {key.replace('_', ' ')}: {told[key]}")
     for one in told["errata"]:
-        say(f"  A seed document says of it: {one['says']} Right: {one['right']}")
+        say(f"  Wrong in circulation: {one['says']} Right: {one['right']}")
     reference = told["reference"]
     say(f"  Source: {reference.get('title')}; {reference.get('where')}; {told['where']} ({told['checked']})")
     if told["memory_only"]:

@@ -15,22 +15,34 @@ from mspike.record.analytes import ANALYTES
 
 SHORT = {"bcma": "bcma_expression", "gprc5d": "gprc5d_expression"}
 YES, NO = ("yes", "present", "true"), ("no", "absent", "none", "false")
+Given = tuple[str, int, str]  # table, row, the text as given
 ALIKE = {"extramedullary": "extramedullary disease"}  # the event that says so
 
 
-def with_known(raw: Bucket, patient: str, day: str, given: list[str]) -> Bucket:
-    """The raw rows of one patient with the facts given as name=value, dated on the day asked.
+def with_known(raw: Bucket, patient: str, day: str, given: list[str]) -> tuple[Bucket, list[Given]]:
+    """The raw rows of one patient with the facts given as name=value, dated on the day asked; and where each stands.
 
     A name is an analyte (ecog=1, bcma=negative, anc=0.8), a condition (infection=no, neuropathy=2 for the grade) or a
     genetic marker (t(11;14)=yes). Raises WrongUsage where one is not understood.
     """
+    places = []
     for text in given:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not name or not value:
             raise WrongUsage(f"--know {text}: expected name=value, as in --know infection=no.")
         table, row = _row(name.lower(), name, value, text)
-        raw = {**raw, table: _added(raw.get(table), {"patient_id": patient, "date": day, **row})}
-    return raw
+        frame = _added(raw.get(table), {"patient_id": patient, "date": day, **row})
+        raw = {**raw, table: frame}
+        places.append((table, int(frame["row"][-1]), text))
+    return raw, places
+
+
+def refuse_unreadable(findings: pl.DataFrame, places: list[Given]) -> None:
+    """Raises WrongUsage where a fact given was set aside like any other bad row."""
+    for table, row, text in places:
+        bad = findings.filter((pl.col("table") == table) & (pl.col("row") == row) & (pl.col("severity") == "error"))
+        for one in bad.to_dicts():
+            raise WrongUsage(f"--know {text}: found {one['found']}; expected {one['expected']}.")
 
 
 def _row(name: str, as_given: str, value: str, text: str) -> tuple[str, dict[str, str]]:
@@ -79,7 +91,6 @@ def _added(frame: pl.DataFrame | None, row: dict[str, str]) -> pl.DataFrame:
     new = pl.DataFrame([row]).with_columns(
         pl.col(c).str.to_date() if t == pl.Date else pl.col(c).cast(t) for c, t in types.items()
     )
-    number = int(frame["row"].max() or 0) + 1 if "row" in frame.columns else 1  # type: ignore[arg-type]
-    if "row" in frame.columns:
-        new = new.with_columns(row=pl.lit(number, frame.schema["row"]))
+    number = max([0, *frame["row"].drop_nulls()]) + 1  # behind the rows of the file
+    new = new.with_columns(row=pl.lit(number, frame.schema["row"]))
     return pl.concat([frame, new], how="diagonal_relaxed")

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mspike import INTENDED_USE, __version__
-from mspike.errors import WrongUsage
+from mspike.errors import UnreadableInput, WrongUsage
 from mspike.knowledge.criteria import knowledge_hash
 from mspike.knowledge.trials import Trial, TrialCriterion, trials
 from mspike.knowledge.trials.reading import read_trial_file
 from mspike.options.trials import TrialMatch, match_all
 from mspike.read.ctgov import as_trial, read_trials
 from mspike.report.asking import Question
-from mspike.report.options import MARK, SAID, standing_for
+from mspike.report.options import standing_for
+from mspike.report.options_page import MARK, SAID
 from mspike.report.pooled import MEMORY, MEMORY_SAYS
 from mspike.report.terminal import counted, day_told, say, say_table
 
@@ -27,6 +28,8 @@ def known_trials(file: Path | None) -> list[Trial]:
     """The trials of this project, or those of a file: structured YAML of one's own, or ClinicalTrials.gov JSON."""
     if file is None:
         return list(trials().values())
+    if not file.exists():
+        raise UnreadableInput(f"{file}: no such file.")
     if file.suffix.lower() in (".yaml", ".yml"):
         return list(read_trial_file(file).values())
     return [as_trial(one) for one in read_trials(file)]
@@ -117,14 +120,21 @@ def print_matches(told: Told) -> None:
     say(f"{told['patient_id']}, {day_told(told['on'])}: of {number} {answers}.")
     if told["taken_as_known"]:
         say(f"Taken as known for this question: {', '.join(told['taken_as_known'])}.")
+    say("")
+    rows = [(MARK[t["answer"]], _id(t), SAID[t["answer"]], t["title"]) for t in told["trials"]]
+    say_table(("", "trial", "answer", "what"), rows, whole=("", "trial", "answer"))
     for trial in told["trials"]:
         say("", f"{MARK[trial['answer']]} {_id(trial)}: {SAID[trial['answer']]}. {trial['title']}")
         say(f"  {MET[trial['recruiting']['holds']]}: takes patients on that day. {trial['recruiting']['because']}")
-        for row in trial["criteria"]:
+        for row in [c for c in trial["criteria"] if c["needs"]]:
             cohort = f" (cohort {row['cohort']})" if row["cohort"] else ""
             say(f"  {MET[row['holds']]}{cohort}: {row['says']} ({row['because']}){_memory(row)}")
+        free = [c for c in trial["criteria"] if not c["needs"]]
+        for row in free:
+            say(f"  To be read ({row['kind']}): {row['says']}{_memory(row)}")
         for text in trial["to_read"]:
-            say(f"  To be read: {text}")
+            if text not in [row["says"] for row in free]:
+                say(f"  To be read: {text}")
     _print_foot(told["trials"])
 
 

@@ -70,7 +70,10 @@ def numeral(micro: pl.Expr) -> pl.Expr:
 
 
 def _unit(analyte: str) -> str:
-    return f" {ANALYTES[analyte].unit.replace('10*9/L', 'x 10^9/L').replace('/ug', 'copies/ug DNA')}".rstrip()
+    unit = ANALYTES[analyte].unit
+    if unit == "1":  # a score or a ratio
+        return ""
+    return f" {unit.replace('10*9/L', 'x 10^9/L').replace('/ug', 'copies/ug DNA')}".rstrip()
 
 
 def _sign() -> pl.Expr:

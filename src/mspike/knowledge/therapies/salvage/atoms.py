@@ -151,6 +151,12 @@ def _negated(body: Any, place: str) -> None:
 
 
 # `not` turns true and false round and leaves unknown as it is: a target tested and lost, a therapy given too recently.
+def _asked(body: Any, place: str) -> None:
+    """A need that no record can answer: it stays unknown and says what has to be read."""
+    if not isinstance(body, str) or not body.strip():
+        _refuse(place, body, "what has to be read, in words")
+
+
 _KINDS: dict[str, Callable[[Any, str], None]] = {
     "lines": _bound,
     "exposed": _given,
@@ -169,4 +175,5 @@ _KINDS: dict[str, Callable[[Any, str], None]] = {
     "any_of": _several,
     "all_of": _several,
     "not": _negated,
+    "ask": _asked,
 }
