@@ -64,13 +64,13 @@ def options(
     from mspike.report.terminal import say_json
 
     region = page.known_region(region)
-    only = None if option is None else page.known_option(option)
+    only = None if option is None else page.known_options(option)
     wishes = page.wishes_of(preferences)
     with naming_damage(registry):
         asked = question(registry, on=on, settings=settings_given(set_))
         told = page.options_patient(asked, patient, region, label_date=_date(label_date), known=know, wishes=wishes)
     if only is not None:
-        told["options"] = [o for o in told["options"] if o["id"] == only]
+        told["options"] = [o for o in told["options"] if o["id"] in only]
     if json:
         say_json(told)
     else:

@@ -157,7 +157,7 @@ def _value(asked: Mapping[str, Any], standing: Standing) -> Judged:
     rows = [r for r in standing.values.get(name, ()) if standing.day - window <= r.day <= standing.day]
     missing = (f"{meaning} (of the last {window} days)",)
     if not rows:
-        return Judged(None, f"{meaning}: none in the last {window} days", missing)
+        return Judged(None, missing[0], missing)
     meets, fails = _COMPARED[comparison]
     fact = Fact(tuple(r.told for r in rows if meets(r, limit)), tuple(r.told for r in rows if fails(r, limit)))
     if fact.holds is None:

@@ -102,12 +102,15 @@ def known_region(region: str) -> str:
     return region.upper()
 
 
-def known_option(name: str) -> str:
-    """The id of a therapy. Raises WrongUsage, with close ids, for anything else; brand names count."""
+def known_options(name: str) -> list[str]:
+    """The id of a therapy, or all that bear a brand name. Raises WrongUsage, with close ids, for anything else."""
     wanted = name.strip().lower()
-    for one in therapies().values():
-        if wanted == one.id or wanted in one.name.lower().replace("(", " ").replace(")", " ").split():
-            return one.id
+    if wanted in therapies():
+        return [wanted]
+    words = {one.id: one.name.lower().replace("(", " ").replace(")", " ").split() for one in therapies().values()}
+    named = [id for id, parts in words.items() if wanted in parts]
+    if named:
+        return named
     close = get_close_matches(wanted, list(therapies()), n=3, cutoff=0.5)
     hint = f" Close to it: {', '.join(close)}." if close else f" They are {', '.join(therapies())}."
     raise WrongUsage(f"--option {name}: no option of that name.{hint}")

@@ -20,7 +20,7 @@ LETTER = {0: "A", 1: "B", 2: "C", 3: "D", 4: "E", 5: "F", NAIVE: "F"}
 SAID = {"open": "open", "unknown": "not known", "closed": "closed"}
 
 
-def print_options(told: Told, only: str | None = None, *, full: bool = False) -> None:
+def print_options(told: Told, only: list[str] | None = None, *, full: bool = False) -> None:
     """The page: the sentence, what is missing, the table, then each option that is not closed with its reasons."""
     say(_sentence(told), told["last_line"])
     if told["silent_days"] is not None and told["silent_days"] > SILENT_DAYS:
@@ -30,7 +30,8 @@ def print_options(told: Told, only: str | None = None, *, full: bool = False) ->
     say_set_aside(told["set_aside"])
     say("")
     if only is not None:
-        _print_option(next(o for o in told["options"] if o["id"] == only), full=True)
+        for option in told["options"]:
+            _print_option(option, full=True)
     else:
         _print_missing(told["options"])
         _print_table(told)
@@ -41,7 +42,7 @@ def print_options(told: Told, only: str | None = None, *, full: bool = False) ->
             print_wishes(told["wishes"])
     if only is not None or full:
         say("", "Behind [id]: `mspike evidence show ID` gives every figure, its source and how it was checked.")
-    if any(_recalled(o) for o in told["options"] if only in (None, o["id"])):
+    if any(_recalled(o) for o in told["options"]):
         say("", MEMORY_SAYS)
     say("", f"mspike {told['stamp']['mspike']}, knowledge {told['stamp']['knowledge_hash']}. {INTENDED_USE}")
 
