@@ -24,7 +24,8 @@ Know = Annotated[
     typer.Option(metavar="NAME=VALUE", help="A fact that is not in the registry, as infection=no; may be given often."),
 ]
 After = Annotated[
-    str | None, typer.Option(help="What came before: car-t, car-t-mostly, any-bcma, none; all where not given.")
+    str | None,
+    typer.Option(help="What came before: car-t, car-t-mostly, any-bcma, no-car-t, none; all where not given."),
 ]
 Cls = Annotated[str | None, typer.Option("--class", help="Class: car_t, bispecific, adc, CELMoD ...")]
 Target = Annotated[str | None, typer.Option(help="Antigen: BCMA, GPRC5D, FcRH5.")]

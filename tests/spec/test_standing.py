@@ -30,7 +30,7 @@ def expression(percent: float, day: int) -> Reading:
         ("on the day of the infusion", [(90, 0)], (CAR_T,), None),
         ("positive on the last day that counts", [(90, 140)], (CAR_T,), True),
         ("positive a day too old", [(90, 139)], (CAR_T,), None),
-        ("negative however old", [(0, 20)], (CAR_T,), False),
+        ("negative and older than what is fresh", [(0, 20)], (CAR_T,), None),
         ("positive and negative side by side", [(90, 150), (0, 160)], (CAR_T,), None),
         ("positive before the next therapy against it", [(90, 145)], (CAR_T, TECLISTAMAB), None),
         ("negative after the next therapy against it", [(90, 60), (0, 160)], (CAR_T, TECLISTAMAB), False),

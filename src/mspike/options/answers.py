@@ -81,7 +81,7 @@ def _place(option: Option) -> tuple[int, int, int, int]:
 def _option(therapy: Therapy, standing: Standing, region: str) -> Option:
     relation = relation_of(therapy, standing)
     label = label_reasons(therapy, standing, region)
-    failure = _reason("failure", "The last line has failed.", judge({"present": "progression"}, standing))
+    failure = _reason("failure", "The last line has failed.", judge({"present": "failure"}, standing))
     needs = [
         _reason("patient", need.says, judge(need.atom, standing), need.source, need.where, need.checked)
         for need in therapy.needs
@@ -118,19 +118,24 @@ def label_reasons(therapy: Therapy, standing: Standing, region: str) -> list[Rea
     """What the label in force asks; of several labels the one that comes nearest to being met."""
     if therapy.basis == "established":
         return []
-    if therapy.basis == "investigational":
-        told = f"no approval in the {region} is known: only within a trial"
-        return [Reason("label", "Approved.", False, told, (), therapy.source, therapy.where, therapy.checked)]
-    if standing.date is None:
+    if standing.date is None and therapy.basis != "investigational":
         ask = "the date whose labels count (--label-date)"
         return [Reason("label", f"Approved in the {region}.", None, "this registry counts days", (ask,))]
+    in_force = therapy.in_force(region, standing.date) if standing.date else ()
+    due = [p for p in therapy.pending if p.region == region and standing.date and p.start <= standing.date]
+    if due and not in_force:
+        told = due[-1]
+        ask = f"the decision on {therapy.name} in the {region}"
+        return [Reason("label", f"Approved in the {region}.", None, f"{told.start}: {told.says}", (ask,), told.source,
+                       told.where, told.checked)]  # fmt: skip
+    if therapy.basis == "investigational":
+        words = f"no approval in the {region} is known: only within a trial"
+        return [Reason("label", "Approved.", False, words, (), therapy.source, therapy.where, therapy.checked)]
+    assert standing.date is not None  # asked for above
     if therapy.basis == "off_label":
         return [_marketed(therapy, standing.date, region)]
-    in_force = therapy.in_force(region, standing.date)
     if not in_force:
-        told = _no_label(therapy, standing.date, region)
-        return [Reason("label", f"Approved in the {region}.", False, told, (), therapy.source, therapy.where,
-                       therapy.checked)]  # fmt: skip
+        return [_no_label(therapy, standing.date, region)]
     newest_first = sorted(in_force, key=lambda label: label.start, reverse=True)
     return min((_by_label(label, standing) for label in newest_first), key=_distance)
 
@@ -151,14 +156,19 @@ def _distance(reasons: list[Reason]) -> tuple[int, int]:
     return holds.count(False), holds.count(None)
 
 
-def _no_label(therapy: Therapy, day: dt.date, region: str) -> str:
+def _no_label(therapy: Therapy, day: dt.date, region: str) -> Reason:
+    """Why no label holds on the day, by the label that comes next or went last."""
     labels = therapy.of(region)
-    if not labels:
-        return f"no approval in the {region} is known"
     later = [a for a in labels if a.start > day]
-    if later:
-        return f"not approved in the {region} on {day}; approved from {later[0].start}"
-    return f"no longer approved in the {region} on {day}; the approval ended {labels[-1].until}"
+    named = later[0] if later else labels[-1] if labels else None
+    if named is None:
+        words = f"no approval in the {region} is known"
+    elif later:
+        words = f"not approved in the {region} on {day}; approved from {named.start}"
+    else:
+        words = f"no longer approved in the {region} on {day}; the approval ended {named.until}"
+    source = named or therapy
+    return Reason("label", f"Approved in the {region}.", False, words, (), source.source, source.where, source.checked)
 
 
 def _marketed(therapy: Therapy, day: dt.date, region: str) -> Reason:
@@ -181,6 +191,8 @@ def relation_of(therapy: Therapy, standing: Standing) -> str:
     if any(d.agent in therapy.agents for d in aimed):
         return "same product"
     before = {target for d in aimed for target in d.targets}
-    if not before:
+    if not aimed:
         return "first"
+    if any(not d.targets for d in aimed) and not before & set(therapy.targets):
+        return "not known"
     return "same target" if before & set(therapy.targets) else "other target"

@@ -95,7 +95,7 @@ class Dose:
 
     agent: str
     cls: str
-    targets: tuple[str, ...]
+    targets: tuple[str, ...]  # empty: it aims at none, or nobody said at which
     start: int | None
     last: int | None
     told: str

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from mspike.options.antigens import could_aim_at
 from mspike.options.facts import Dose, Exposure, Fact, Reading, Standing, days_counted, named
 from mspike.record.analytes import ANALYTES
 from mspike.response.compare import micro
@@ -43,7 +44,8 @@ def _lines(asked: Mapping[str, int], standing: Standing) -> Judged:
         return Judged(False, lines.told) if lines.exact else Judged(None, lines.told, missing)
     if lines.least > asked["at_most"]:
         return Judged(False, lines.told)
-    return Judged(True, lines.told) if lines.exact else Judged(None, lines.told, missing)
+    # Rows can show that there were too many lines, and never that there were no more.
+    return Judged(None, lines.told, (f"that there were no more than {asked['at_most']} lines",))
 
 
 def _exposure(item: str, standing: Standing) -> Exposure:
@@ -80,6 +82,7 @@ def _refractory(item: str, standing: Standing) -> Judged:
 
 
 def _not_refractory(item: str, standing: Standing) -> Judged:
+    """Known only where it is stated: rows show refractoriness, and do not show its lack."""
     return _not(_refractory(item, standing))
 
 
@@ -87,7 +90,7 @@ def _exposed_to(asked: Mapping[str, str], standing: Standing) -> Judged:
     aimed = _aimed(asked, standing)
     if aimed:
         return Judged(True, "; ".join(dict.fromkeys(d.told for d in aimed)))
-    if standing.complete:
+    if standing.complete and not any(_may_be(asked, d) for d in standing.doses):
         return Judged(False, f"{_aim(asked)}: none among the therapy recorded")
     return Judged(None, "none recorded", (f"whether {_aim(asked)} was given",))
 
@@ -104,6 +107,12 @@ def _aimed(asked: Mapping[str, str], standing: Standing) -> list[Dose]:
     return [
         d for d in standing.doses if (target is None or target in d.targets) and (cls is None or d.cls == cls)
     ]  # fmt: skip
+
+
+def _may_be(asked: Mapping[str, str], dose: Dose) -> bool:
+    """Could a dose whose target nobody named be the one asked for?"""
+    target, cls = asked.get("target"), asked.get("class")
+    return target is not None and could_aim_at(target, dose) and (cls is None or dose.cls in (cls, "other"))
 
 
 def _aim(asked: Mapping[str, str]) -> str:

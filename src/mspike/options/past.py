@@ -7,12 +7,16 @@ from typing import Any
 
 import polars as pl
 
+from mspike.course.agents import given
 from mspike.course.derived import Derived, episodes
-from mspike.course.doses import Earlier, complete_histories, courses_of_agents, placed_rows, viewpoints
+from mspike.course.doses import THERAPY, Earlier, complete_histories, courses_of_agents, placed_rows, viewpoints
 from mspike.course.refractory import grouped, refractoriness
+from mspike.options.antigens import UNREAD, UNTOLD
 from mspike.options.facts import Dose, Exposure, Lines, named
 
 GROUPS = ("triple_class", "penta_drug")
+# Beside the therapy of a line, or around it.
+NO_LINE = ("supportive", "conditioning", "steroid")
 TRANSPLANT, AUTOLOGOUS = "transplant", "autologous_transplant"
 
 
@@ -32,23 +36,36 @@ def therapy_to_date(derived: Derived) -> Earlier:
 def history_is_complete(earlier: Earlier) -> bool:
     """Is all therapy known? Also what came before the first infusion: nothing recorded there is a gap, not a nothing.
 
-    Seen from the end of the record a lone infusion looks like a whole history; seen from the infusion it does not.
+    Seen from the end of the record a lone infusion looks like a whole history; seen from the infusion it does not. A
+    study drug may have been anything.
     """
     derived = earlier.derived
-    complete = bool(earlier.history["complete"].all())
+    complete = bool(earlier.history["complete"].all()) and not earlier.courses["agent_id"].is_in(list(UNTOLD)).any()
+    complete = complete and not _set_aside(earlier)
     if not complete or episodes(derived).is_empty():
         return complete
     return bool(complete_histories(earlier.placed, viewpoints(derived))["complete"].all())
 
 
 def lines_so_far(earlier: Earlier, complete: bool) -> Lines:
-    """How many lines were begun up to the day? A numbered line tells of those before it."""
-    numbers = earlier.placed["line"].drop_nulls()
+    """How many lines were begun up to the day, at least?
+
+    Only therapy against the myeloma makes a line: a text that nobody could read may have been anything. Where every row
+    is numbered by the registry, a number tells of the lines before it too.
+    """
+    therapy = earlier.courses.filter(~pl.col("cls").is_in(NO_LINE)).select("key", "row", "line").unique()
+    numbers = therapy["line"].drop_nulls()
     if numbers.is_empty():
         return Lines(0, False, "no line of therapy is recorded")
-    least = max(numbers.n_unique(), *(int(n) for n in numbers))
+    rows = earlier.derived.record.treatments.filter(pl.col("row").is_in(therapy["row"].to_list()))
+    given = rows["line"]
+    least = numbers.n_unique()
+    if given.null_count() == 0:
+        least = max(least, *(int(n) for n in given))
     told = f"{least} lines recorded" if least != 1 else "1 line recorded"
-    return Lines(least, complete, told if complete else f"{told}; earlier therapy is not completely known")
+    mixed = 0 < given.null_count() < len(given)
+    exact = complete and not mixed
+    return Lines(least, exact, told if exact else f"{told}; earlier therapy is not completely known")
 
 
 def exposures_so_far(earlier: Earlier, complete: bool) -> dict[str, Exposure]:
@@ -57,12 +74,7 @@ def exposures_so_far(earlier: Earlier, complete: bool) -> dict[str, Exposure]:
     groups = grouped(earlier, table)
     told = {row["item"]: _exposure(row, complete) for row in table.to_dicts()}
     for row in groups.filter(pl.col("group").is_in(GROUPS)).to_dicts():
-        exposed = row["combined_exposed"]
-        if exposed is False and not complete:
-            exposed = None
-        missing = ", ".join(row["missing"] or [])
-        words = f"{named(row['group'])} exposed" if exposed else f"not recorded: {missing}" if missing else ""
-        told[row["group"]] = Exposure(exposed, row["combined_refractory"], words)
+        told[row["group"]] = _group(row, told, complete)
     transplants = [d for d in doses_so_far(earlier, str) if d.cls == TRANSPLANT]
     told |= {d.agent: Exposure(True, None, f"{named(d.agent)} given") for d in transplants}
     if transplants:
@@ -70,19 +82,38 @@ def exposures_so_far(earlier: Earlier, complete: bool) -> dict[str, Exposure]:
     return told
 
 
+def _group(row: dict[str, Any], told: dict[str, Exposure], complete: bool) -> Exposure:
+    """Triple-class or penta-drug, told by its classes."""
+    refractory = row["combined_refractory"] if complete or row["combined_refractory"] else row["stated_refractory"]
+    exposed = row["combined_exposed"] if complete or row["combined_exposed"] else row["stated_exposed"]
+    exposed = True if refractory else exposed  # who is refractory was exposed
+    classes = ("PI", "IMiD", "anti_CD38")
+    parts = [told[c].told if c in told else f"{named(c)} {'not given' if complete else 'not known'}" for c in classes]
+    words = f"{named(row['group'])} exposed" if exposed else "; ".join(parts)
+    return Exposure(exposed, refractory, words, row["stated_exposed"] is False, f"{named(row['group'])}: {words}")
+
+
 def _exposure(row: dict[str, Any], complete: bool) -> Exposure:
-    exposed, stated = row["combined_exposed"], row["stated_exposed"]
-    if exposed is False and not complete and stated is None:
-        exposed = None  # not mentioned in a history that is not complete
-    if stated is not None and row["exposed"] is not None and stated != row["exposed"]:
-        exposed = None
-    item, refractory = named(row["item"]), row["combined_refractory"]
-    told = f"{item} given" if exposed else f"{item} not given" if exposed is False else f"{item}: not known"
-    how = ""
-    if refractory is not None:
-        stated_only = "" if row["refractory"] == refractory else ", as stated"
-        how = f"{'' if refractory else 'not '}refractory to {item}{stated_only}"
-    return Exposure(exposed, refractory, told, stated is False, how)
+    """One agent or class. What no row names is known only from a complete history, or from a statement."""
+    exposed, refractory = row["combined_exposed"], row["combined_refractory"]
+    stated_exposed, stated_refractory = row["stated_exposed"], row["stated_refractory"]
+    if row["row"] is None and not complete:
+        exposed = True if stated_refractory else stated_exposed if stated_exposed is not None else exposed or None
+        refractory = stated_refractory if stated_refractory is not None else refractory or None
+    elif None not in (stated_exposed, row["exposed"]) and stated_exposed != row["exposed"]:
+        exposed = refractory = None  # the rows and the statement contradict each other
+    elif None not in (stated_refractory, row["refractory"]) and stated_refractory != row["refractory"]:
+        refractory = None
+    by_statement = row["refractory"] is None or (row["row"] is None and not complete)
+    # That the rows show no refractoriness cannot close a label: one lost row may have hidden it.
+    shown = refractory is False and not (by_statement and stated_refractory is False)
+    item = named(row["item"])
+    given = f"{item} given" if exposed else f"{item} not given" if exposed is False else f"{item}: not known"
+    how = "" if refractory is None else f"{'' if refractory else 'not '}refractory to {item}"
+    how = f"{how}, as stated" if how and by_statement else f"{how} by the record" if shown and exposed else how
+    if shown and exposed:
+        refractory = None
+    return Exposure(exposed, refractory, given, stated_exposed is False, how)
 
 
 def doses_so_far(earlier: Earlier, said_day: Callable[[int | None], str]) -> tuple[Dose, ...]:
@@ -99,4 +130,33 @@ def doses_so_far(earlier: Earlier, said_day: Callable[[int | None], str]) -> tup
             f"{named(row['agent_id'])} {said_day(row['start'])}",
         )
         for row in pl.concat([rows, implied]).sort("start", "row", nulls_last=False).to_dicts()
-    )  # fmt: skip
+    ) + _unread(earlier, said_day) + _undated(earlier)  # fmt: skip
+
+
+def _unread(earlier: Earlier, said_day: Callable[[int | None], str]) -> tuple[Dose, ...]:
+    """Treatment rows whose text nobody could read: they may have been anything."""
+    lost = Dose(UNREAD, "other", (), None, None, "a treatment row that was set aside")
+    texts = {text for unread in earlier.history["unread"] for text in unread}
+    rows = earlier.placed.filter(pl.col("agent").is_in(list(texts)) | pl.col("agent").is_null())
+    return tuple(
+        Dose(
+            UNREAD, "other", (), row["start"], row["end"] or row["start"], f"an unread therapy {said_day(row['start'])}"
+        )
+        for row in rows.to_dicts()
+    ) + ((lost,) if _set_aside(earlier) else ())
+
+
+def _set_aside(earlier: Earlier) -> bool:
+    """Was a treatment row not usable, for half a date or another fault? Then not all therapy is known."""
+    found = earlier.derived.record.findings
+    return not found.filter((pl.col("table") == "treatments") & (pl.col("severity") == "error")).is_empty()
+
+
+def _undated(earlier: Earlier) -> tuple[Dose, ...]:
+    """Agents of rows that stand in no line, as half a date places them in none: given on a day not known."""
+    told = given(earlier.derived.record).filter(~pl.col("conditioning") & pl.col("role").is_in(THERAPY))
+    told = told.with_columns(pl.col("row").cast(pl.Int64)).join(earlier.courses.select("row"), on="row", how="anti")
+    return tuple(
+        Dose(row["agent_id"], row["cls"], tuple(row["targets"] or ()), None, None, f"{named(row['agent_id'])}, undated")
+        for row in told.to_dicts()
+    )

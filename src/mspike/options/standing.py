@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import polars as pl
+
 from mspike.course.derived import Derived
 from mspike.course.genetics import markers_of
 from mspike.errors import WrongUsage
 from mspike.knowledge.criteria import published
-from mspike.options.antigens import ANALYTE, antigen_on
+from mspike.options.antigens import ANALYTE, GENE, antigen_on
 from mspike.options.facts import EPOCH, Fact, Lines, Reading, Standing, days_counted
 from mspike.options.kidney import glomerular_filtration
 from mspike.options.past import (
@@ -42,15 +44,15 @@ def standing_of(derived: Derived, day: int, *, label_date: dt.date | None = None
     counts_days = record.calendar == "day"
     bare = Standing("", day, None, Lines(0, False, ""), False, None, True, day_registry=counts_days)
     told_day = bare.said_day
-    if patient["death_day"] is not None and patient["death_day"] <= day:
-        when = told_day(patient["death_day"])
-        raise WrongUsage(f"{patient['patient_id']} died ({when}). Name a day before with --on.")
+    _refuse_dead(patient, record, day, told_day)
     earlier = therapy_to_date(derived)
     complete = history_is_complete(earlier)
     doses = doses_so_far(earlier, told_day)
     values = _values(record, bare)
-    values["gfr"] = values.get("gfr", ()) or glomerular_filtration(values.get("creatinine", ()), patient, counts_days)
+    by_creatinine = glomerular_filtration(values.get("creatinine", ()), patient, counts_days)
+    values["gfr"] = tuple(sorted((*values.get("gfr", ()), *by_creatinine), key=lambda r: r.day))
     states = states_on(record, day, told_day)
+    genes, failed = _genes_lost(record, told_day), _failure_day(derived)
     return Standing(
         patient=patient["patient_id"],
         day=day,
@@ -63,12 +65,37 @@ def standing_of(derived: Derived, day: int, *, label_date: dt.date | None = None
         last_record=_last_record(record),
         exposures=exposures_so_far(earlier, complete),
         doses=doses,
-        tests={target: antigen_on(target, values.get(name, ()), doses, day) for target, name in ANALYTE.items()},
+        tests={
+            target: antigen_on(target, values.get(name, ()), doses, day, failed, genes.get(GENE[target]))
+            for target, name in ANALYTE.items()
+        },
         values=values,
-        states={**states, **_from_values(states, values, day, derived), "progression": _progression(derived, told_day)},
+        states={**states, **_from_values(states, values, day, derived), **_failures(derived, told_day)},
         genetics=_genetics(record, told_day),
         day_registry=counts_days,
     )
+
+
+def _refuse_dead(patient: dict[str, Any], record: Record, day: int, told_day: Any) -> None:
+    """Raises WrongUsage where the patient had died by the day, or may have: nobody plans for the dead."""
+    name = patient["patient_id"]
+    if patient["death_day"] is not None and patient["death_day"] <= day:
+        raise WrongUsage(f"{name} died ({told_day(patient['death_day'])}). Name a day before with --on.")
+    fatal = record.events.filter((pl.col("grade") == 5) & (pl.col("date") <= day))["date"]
+    if not fatal.is_empty():
+        raise WrongUsage(
+            f"{name}: an event of grade 5 is recorded ({told_day(fatal[0])}). Name a day before with --on."
+        )
+    partial = patient.get("death_date_partial")
+    later = partial is not None and standing_date(day) < partial and record.calendar != "day"
+    if (patient["died_undated"] or patient["death_cause"]) and patient["death_day"] is None and not later:
+        when = partial or "the day is not told"
+        raise WrongUsage(f"{name}: a death is recorded ({when}), perhaps before the day asked. Complete its date.")
+
+
+def standing_date(day: int) -> str:
+    """A day number as an ISO date, to compare with half a date."""
+    return (EPOCH + dt.timedelta(days=day)).isoformat()[:7]
 
 
 def _values(record: Record, standing: Standing) -> dict[str, tuple[Reading, ...]]:
@@ -137,18 +164,52 @@ def _measurable(recent: dict[str, list[Reading]], derived: Derived) -> Fact:
     return Fact(yes, no, "serum M-protein, 24 h urine and free light chains")
 
 
-def _progression(derived: Derived, told_day: Any) -> Fact:
-    """Has the last line failed? Never answered no: that no failure is recorded does not say that there was none."""
-    ask = "failure of the last line (confirmed progression)"
-    if derived.courses.is_empty():
-        return Fact(ask=ask)
-    last = derived.courses.sort("line").to_dicts()[-1]
+def _last_course(derived: Derived) -> dict[str, Any] | None:
+    return None if derived.courses.is_empty() else derived.courses.sort("line").to_dicts()[-1]
+
+
+def _failure_day(derived: Derived) -> int | None:
+    last = _last_course(derived)
+    if last is None:
+        return None
     failed = last["failure_type"] in FAILURES
-    day = last["pd_day"] if last["pd_day"] is not None else last["failure_day"] if failed else None
-    if day is None:
-        return Fact(ask=ask)
+    return last["pd_day"] if last["pd_day"] is not None else last["failure_day"] if failed else None
+
+
+def _failures(derived: Derived, told_day: Any) -> dict[str, Fact]:
+    """Has the last line failed, and by progression? Never answered no: no failure recorded does not say that none was.
+
+    Molecular relapse and a next therapy are failures of the line and no progression.
+    """
+    asks = {
+        "failure": "failure of the last line (confirmed progression)",
+        "progression": "confirmed progression on the last therapy",
+        "progression_on_therapy": "progression on the last therapy or within 60 days of its end",
+    }
+    last, day = _last_course(derived), _failure_day(derived)
+    if last is None or day is None:
+        return {name: Fact(ask=ask) for name, ask in asks.items()}
     kind = "progression" if last["pd_day"] is not None else last["failure_type"].replace("_", " ")
-    return Fact((f"{kind} after {last['agent'] or 'the last line'} ({told_day(day)})",), (), ask)
+    words = (f"{kind} after {last['agent'] or 'the last line'} ({told_day(day)})",)
+    progressed = words if last["pd_day"] is not None else ()
+    on_therapy = Fact(progressed if _on_therapy(derived, last) else (), (), asks["progression_on_therapy"])
+    return {
+        "failure": Fact(words, (), asks["failure"]),
+        "progression": Fact(progressed, (), asks["progression"]),
+        "progression_on_therapy": on_therapy,
+    }
+
+
+def _on_therapy(derived: Derived, last: dict[str, Any]) -> bool:
+    """Did the disease progress on a drug of the last line, or soon after it: is one of its agents refractory?"""
+    courses = therapy_to_date(derived).courses.filter(pl.col("line") == last["line"])
+    return bool((courses["refractory"] & (courses["cls"] != "car_t")).any())
+
+
+def _genes_lost(record: Record, told_day: Any) -> dict[str, Fact]:
+    """The genes of which both copies are hit, as far as recorded."""
+    rows = markers_of(record).filter(pl.col("present") & (pl.col("allelic") == "bi"))
+    return {r["marker"]: Fact((f"{r['marker']}: {r['said']} ({told_day(r['day'])})",)) for r in rows.to_dicts()}
 
 
 def _last_line(derived: Derived, told_day: Any) -> str:
@@ -159,11 +220,10 @@ def _last_line(derived: Derived, told_day: Any) -> str:
     last = courses.to_dicts()[-1]
     begun = last["index_day"] if last["index_day"] is not None else last["begun_day"]
     told = f"Last line: {last['agent'] or 'not named'} ({told_day(begun)})"
-    failure = _progression(derived, told_day)
-    if failure.yes:
-        end = failure.because.split(" after ")[0]
-        when = failure.because.rsplit("(", 1)[1].rstrip(")")
-        told = f"{told}, {end} {when}."
+    failed = _failure_day(derived)
+    if failed is not None:
+        how = "progression" if last["pd_day"] is not None else last["failure_type"].replace("_", " ")
+        told = f"{told}, {how} {told_day(failed)}."
     else:
         best = f", best response {last['best']}" if last["best"] else ""
         told = f"{told}{best}, no failure of it recorded."

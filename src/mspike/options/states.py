@@ -19,7 +19,14 @@ from mspike.options.facts import Fact, days_counted
 from mspike.record.record import Record
 from mspike.safety.late_effects import INFECTION
 
-ABSENT = re.compile(r"\b(?:none|absent|no|not present|without|negative|excluded|ruled out|no evidence)\b", re.I)
+# A detail that denies by itself; an event that begins with the denial; one that is in doubt; what is no disease.
+NOTHING = re.compile(
+    r"(?:none|no|absent|not present|negative|excluded|ruled out|no evidence|no (?:active )?infection)\.?", re.I
+)
+DENIED = re.compile(r"(?:no|without|absence of|free of)\b", re.I)
+DOUBTED = r"\b(?:no|not|without|excluded|ruled out|possible|suspected|\?)\b"
+BESIDE = r"vaccin|immuni[sz]|prophyla|screen|actinic"
+BARE = r"(?:adverse event|ae|other|event|toxicity|complication|diagnosis)"
 Said = Callable[[int | None], str]
 
 
@@ -43,7 +50,7 @@ CONDITIONS = {
         r"neuropath|paraesthe|paresthe|polyneuro", "peripheral neuropathy (with its grade; 0 says none)", graded=True
     ),
     "eye_disease": Condition(
-        r"kerat|cornea|cataract|ocular|\beyes?\b|visual|retin|uveit|glaucom",
+        r"kerat(?:itis|opath)|cornea|cataract|ocular|\beyes?\b|visual|retin|uveit|glaucom",
         "eye examination (grade 0 says no disease)",
     ),
     "cardiac_disease": Condition(
@@ -73,36 +80,61 @@ def states_on(record: Record, day: int, said: Said) -> dict[str, Fact]:
 
 
 def _from_events(rows: list[dict[str, Any]], condition: Condition, day: int, said: Said) -> Fact:
-    yes: list[str] = []
-    no: list[str] = []
-    recent = days_counted("acute", "recent")
-    least = int(published("standing").value("standing.neuropathy", "grade")) if condition.graded else 1
-    for row in rows:
-        text = " ".join(t for t in (row["event"], row["detail"]) if t).replace("_", " ")
-        if not re.search(condition.words, text, re.I):
-            continue
-        words = f"{text.strip()} ({said(row['date'])})"
-        grade = row["grade"]
-        if grade == 0 or (grade is None and ABSENT.search(text)):
-            if row["date"] is not None and row["date"] >= day - recent:
-                no.append(f"no {row['event'].replace('_', ' ')} ({said(row['date'])})")
-        elif _going_on(row, condition, day):
-            if grade is None and condition.graded:
-                continue  # there, but how bad is not told
-            (yes if grade is None or grade >= least else no).append(_graded(words, grade))
-    return Fact(tuple(yes), tuple(no), condition.ask)
+    """What events say of a condition. Its name must stand in the event itself; a detail such as "culture negative" or
+
+    "no infection found" neither names nor denies it, unless the event is a bare "adverse event".
+    """
+    named = [
+        row for row in rows if re.search(condition.words, _name(row), re.I) and not re.search(BESIDE, _name(row), re.I)
+    ]
+    yes, no, over = [], [], []
+    for row in named:
+        words, state = f"{_name(row)} ({said(row['date'])})", _state(row, condition, day)
+        if state == "active":
+            yes.append(words if row["grade"] is None else f"{words}, grade {row['grade']}")
+        elif state == "none":
+            no.append((row["date"], words if row["grade"] is None else f"no {_name(row)} ({said(row['date'])})"))
+        elif state == "over":
+            over.append(row["date"])
+    # What was said before a later infection had come and gone says nothing of today.
+    valid = tuple(words for date, words in no if not any(later is not None and later > date for later in over))
+    if condition.graded:  # the latest grade counts
+        return _latest(named, condition, day, said)
+    return Fact(tuple(yes), valid, condition.ask)
 
 
-def _going_on(row: dict[str, Any], condition: Condition, day: int) -> bool:
-    if row["end_date"] is not None:
-        return bool(row["end_date"] >= day)
-    if not condition.acute:
-        return True
-    return row["date"] is not None and row["date"] >= day - days_counted("acute", "recent")
+def _name(row: dict[str, Any]) -> str:
+    """The event as written; with its detail where the event says no more than that something happened."""
+    event = (row["event"] or "").replace("_", " ").strip()
+    return f"{event} {row['detail'] or ''}".strip() if re.fullmatch(BARE, event, re.I) else event
 
 
-def _graded(words: str, grade: int | None) -> str:
-    return words if grade is None else f"{words}, grade {grade}"
+def _state(row: dict[str, Any], condition: Condition, day: int) -> str:
+    """active, none (looked for and not there, lately), over, or open."""
+    denied = bool(DENIED.match(_name(row))) or bool(row["detail"] and NOTHING.fullmatch(row["detail"].strip()))
+    if row["grade"] == 0 or (row["grade"] is None and denied):
+        recent = row["date"] is not None and row["date"] >= day - days_counted("acute", "recent")
+        return "none" if recent else "open"
+    if re.search(DOUBTED, _name(row), re.I):
+        return "open"
+    if row["end_date"] is not None and row["end_date"] < day:
+        return "over"
+    recent = row["date"] is not None and row["date"] >= day - days_counted("acute", "recent")
+    return "active" if row["end_date"] is not None or recent or not condition.acute else "open"
+
+
+def _latest(rows: list[dict[str, Any]], condition: Condition, day: int, said: Said) -> Fact:
+    """By the latest row that has not ended: at or above the grade, below it, or not graded."""
+    going = [r for r in rows if _state(r, condition, day) in ("active", "none")]
+    if not going:
+        return Fact(ask=condition.ask)
+    last = max(going, key=lambda r: -(2**30) if r["date"] is None else r["date"])
+    least = int(published("standing").value("standing.neuropathy", "grade"))
+    grade = 0 if _state(last, condition, day) == "none" else last["grade"]
+    if grade is None:
+        return Fact(ask=condition.ask)
+    words = (f"{_name(last)} ({said(last['date'])}), grade {grade}",)
+    return Fact(words, (), condition.ask) if grade >= least else Fact((), words, condition.ask)
 
 
 def _outside_marrow(record: Record, day: int, said: Said) -> dict[str, Fact]:
@@ -115,8 +147,8 @@ def _outside_marrow(record: Record, day: int, said: Said) -> dict[str, Fact]:
     )
     row = with_extramedullary(points, record).to_dicts()[0]
     when = f"imaging {said(row['imaging_day'])}" if row["imaging_day"] is not None else "as recorded"
-    lesions = record.lesions.filter(pl.col("site") == "cns").sort("date").to_dicts()
-    cns = [x for x in lesions if x["finding"] != "resolved"]
+    lesions = record.lesions.filter(pl.col("site") == "cns").sort("date").unique("lesion_id", keep="last")
+    cns = [x for x in lesions.sort("date").to_dicts() if x["finding"] != "resolved"]
     return {
         "extramedullary": _told(row["extramedullary_recorded"], "extramedullary disease", when, "imaging (PET-CT)"),
         "cns": Fact(tuple(f"lesion in the nervous system ({said(x['date'])})" for x in cns[-1:])),

@@ -16,7 +16,7 @@ from mspike.report.pooled import MEMORY, MEMORY_SAYS, pooled_line, pooled_told, 
 from mspike.report.terminal import counted, say, wrapped
 
 Told = dict[str, Any]
-AFTERS = {"car-t": ("yes",), "car-t-mostly": AFTER, "any-bcma": None, "none": ("no",)}
+AFTERS = {"car-t": ("yes",), "car-t-mostly": AFTER, "any-bcma": None, "no-car-t": ("no",), "none": None}
 WORDS = {"orr": "Response", "vgpr": "Very good partial response or better", "cr": "Complete response or better"}
 MEDIANS = ("pfs_months", "dor_months", "os_months")
 
@@ -44,6 +44,8 @@ def chosen(
 
 def _fits(e: Evidence, after: str | None, cls: str | None, target: str | None, therapy: str | None) -> bool:
     if after == "any-bcma" and "bcma" not in e.prior:
+        return False
+    if after == "none" and (e.after_car_t != "no" or set(e.prior) - {"none"}):
         return False
     wanted = AFTERS.get(after) if after else None
     return (
@@ -102,6 +104,10 @@ def pooled_answer(
     """Studies, pooled proportion and medians of these results, what was left out and why; and the forest plot."""
     from mspike.report.forest import drawn, forest_svg, forest_text  # a list needs no drawing
 
+    if test == "knha" and method == "glmm":
+        raise WrongUsage(
+            "--test knha goes with --method logit_reml or double_arcsine_reml; the GLMM has --test z or t."
+        )
     for name, value, allowed in (("method", method, METHODS), ("test", test, TESTS)):
         if value not in allowed:
             raise WrongUsage(f"--{name} {value}: expected one of {', '.join(allowed)}.")

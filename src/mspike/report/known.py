@@ -88,9 +88,9 @@ def _added(frame: pl.DataFrame | None, row: dict[str, str]) -> pl.DataFrame:
     if frame is None:
         return pl.DataFrame([row]).with_columns(row=pl.lit(1, pl.UInt32))
     types = {c: t for c, t in frame.schema.items() if c in row}
-    new = pl.DataFrame([row]).with_columns(
-        pl.col(c).str.to_date() if t == pl.Date else pl.col(c).cast(t) for c, t in types.items()
-    )
+    new = pl.DataFrame([row]).with_columns(pl.col(c).str.to_date() for c, t in types.items() if t == pl.Date)
+    # Columns of numbers become text: a word may stand beside them, and what is read in either is the same.
+    frame = frame.with_columns(pl.col(c).cast(pl.String) for c, t in types.items() if t not in (pl.Date, pl.String))
     number = max([0, *frame["row"].drop_nulls()]) + 1  # behind the rows of the file
     new = new.with_columns(row=pl.lit(number, frame.schema["row"]))
     return pl.concat([frame, new], how="diagonal_relaxed")

@@ -140,9 +140,13 @@ def _reason(reason: Reason) -> Told:
 def _stratum(stratum: Stratum) -> Told:
     return {
         "level": stratum.level, "says": stratum.says, "patients": stratum.patients,
-        "pooled": pooled_told(stratum.pooled) if stratum.pooled else None,
+        "pooled": {**pooled_told(stratum.pooled), "memory": _from_memory(stratum)} if stratum.pooled else None,
         "studies": studies_told(stratum.used), "results": [record_told(r) for r in stratum.records],
     }  # fmt: skip
+
+
+def _from_memory(stratum: Stratum) -> bool:
+    return any(told["memory"] for told in studies_told(stratum.used))
 
 
 def _references(options: list[Option]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mspike import INTENDED_USE
+from mspike.knowledge.therapies.salvage import LABELS_READ
 from mspike.options.facts import named
 from mspike.options.strata import LEVELS, NAIVE
 from mspike.report.pooled import MEMORY, MEMORY_SAYS, pooled_line
@@ -23,6 +24,8 @@ SAID = {"open": "open", "unknown": "not known", "closed": "closed"}
 def print_options(told: Told, only: list[str] | None = None, *, full: bool = False) -> None:
     """The page: the sentence, what is missing, the table, then each option that is not closed with its reasons."""
     say(_sentence(told), told["last_line"])
+    if told["labels_of"] and told["labels_of"] > str(LABELS_READ):
+        say(f"Labels were last looked up on {LABELS_READ}: what changed since is not in here.")
     if told["silent_days"] is not None and told["silent_days"] > SILENT_DAYS:
         say(f"Nothing is recorded for the {told['silent_days']} days before: what changed since is not in here.")
     if told["taken_as_known"]:

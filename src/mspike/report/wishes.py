@@ -11,6 +11,7 @@ from mspike.options.answers import Option
 from mspike.options.preferences import ROUTES, Attributes, Preferences, reordered
 from mspike.options.robustness import robustness
 from mspike.options.strata import Stratum
+from mspike.report.pooled import MEMORY
 from mspike.report.terminal import say, say_table
 
 Told = dict[str, Any]
@@ -55,11 +56,14 @@ def wishes_told(options: Sequence[Option], wishes: Preferences) -> Told:
     if not wishes.total:
         raise WrongUsage("--preferences: no wish has a weight above 0. Give at least one, as in `response: 5`.")
     known = [attributes_of(o) for o in options]
+    recalled = {o.therapy.id for o in options if o.strata and any(e.memory_only for e in o.strata[0].used)}
     firm = robustness(known, wishes)
     placed = reordered(known, wishes)
     return {
         "weights": wishes.weights,
-        "order": [{**asdict(p), "robustness": asdict(firm[p.id])} for p in placed],
+        "order": [
+            {**asdict(p), "robustness": asdict(firm[p.id]), "response_recalled": p.id in recalled} for p in placed
+        ],
         "changed": [p.id for p in placed if p.place != p.evidence_place],
     }
 
@@ -75,7 +79,7 @@ def print_wishes(told: Told) -> None:
     )
     for one in [p for p in told["order"] if p["answer"] != "closed"][:SHOWN]:
         terms = "; ".join(f"{t['name'].replace('_', ' ')} (weight {t['weight']:g}): {t['says']}" for t in one["terms"])
-        say(f"  {one['id']}: {terms}")
+        say(f"  {one['id']}: {terms}{' ' + MEMORY if one['response_recalled'] else ''}")
     first = [p for p in told["order"] if p["place"] == 1 and p["answer"] != "closed"]
     for one in first:
         share = f"{100 * one['robustness']['kept_first']:.0f} %"

@@ -7,6 +7,7 @@ from its first day on and no longer on the day of its `until`.
 from mspike.knowledge.therapies.salvage.atoms import check_atom
 from mspike.knowledge.therapies.salvage.entries import (
     BASES,
+    LABELS_READ,
     PRECISIONS,
     REGIONS,
     SCHEDULES,
@@ -22,6 +23,7 @@ from mspike.knowledge.therapies.salvage.reading import read_therapies, therapies
 
 __all__ = [
     "BASES",
+    "LABELS_READ",
     "PRECISIONS",
     "REGIONS",
     "SCHEDULES",

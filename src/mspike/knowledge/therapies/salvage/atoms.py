@@ -25,6 +25,7 @@ STATES = (
     "second_malignancy",
     "parkinsonism",
     "progression",
+    "progression_on_therapy",
 )
 ANALYTES = (
     "ecog",
@@ -109,11 +110,10 @@ def _washout(body: Any, place: str) -> None:
     of = body["of"]
     if of == "any":
         return
-    if not isinstance(of, dict) or len(of) != 1:
-        _refuse(f"{place}.of", of, "any, or a mapping with target, class or agent")
     known = {"target": TARGETS, "class": CLASSES, "agent": tuple(agents())}
-    (kind, name), *_ = of.items()
-    if name not in known.get(kind, ()):
+    if not isinstance(of, dict) or not of or ("agent" in of and len(of) > 1):
+        _refuse(f"{place}.of", of, "any, or a mapping with target and class, or with agent")
+    if any(name not in known.get(kind, ()) for kind, name in of.items()):
         _refuse(f"{place}.of", of, "a known target, class or agent")
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 REGIONS = ("US", "EU")
+LABELS_READ = date(2026, 6, 26)  # day of the newest page of a label that was read (rules.md 7.3)
 SCHEDULES = ("one-off", "continuous", "fixed course")
 BASES = ("label", "off_label", "established", "investigational")
 STATUSES = ("accelerated", "conditional", "standard")
@@ -94,6 +95,7 @@ class Therapy:
     visits            how often it is given, in plain words
     visits_per_month  only where a label sets the visits of the later course; those of the first weeks are more
     visits_checked    how the sentence and the number of visits were checked
+    pending           decisions of a region that were due by a day and whose outcome was not found
     basis             label, off_label, established (older than labels by line) or investigational (only in a trial)
     needs             what holds whatever the label says; the label's own needs stand in its approvals
     source            of the statement; `checked` tells how that was checked
@@ -113,6 +115,7 @@ class Therapy:
     basis: str
     approvals: tuple[Approval, ...]
     marketed: tuple[Marketed, ...]
+    pending: tuple[Marketed, ...]
     needs: tuple[Criterion, ...]
     cautions: tuple[Caution, ...]
     boxed: tuple[str, ...]
