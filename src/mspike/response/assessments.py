@@ -157,11 +157,15 @@ def _with_dates(sheet: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_assigned(sheet: pl.DataFrame, record: Record, lines: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Adds categories that somebody already assigned, for patients without raw values of their own."""
-    assigned = record.responses
-    if assigned.is_empty():
+    """Adds categories that somebody already assigned, for patients whose own values judge no visit.
+
+    A single image or blood count judges nothing: it must not silence what was assigned.
+    """
+    if record.responses.is_empty():
         return sheet
-    assigned = assigned.join(sheet.select("pid").unique(), on="pid", how="anti")
+    judged = sheet.filter(pl.col("raw") != "NE").select("pid").unique()
+    assigned = record.responses.join(judged, on="pid", how="anti")
+    sheet = sheet.join(assigned.select("pid").unique(), on="pid", how="anti", maintain_order="left")
     order = pl.col("response").replace_strict({"PD": 0, "not_PD": 8, "NE": 9}, default=1)
     # Two entries on one day: a progression is never hidden, a category says more than "not progressed".
     assigned = assigned.sort("pid", "date", order, "row").unique(["pid", "date"], keep="first", maintain_order=True)

@@ -1,0 +1,1 @@
+"""Cohorts: who is compared, over what time, and with what estimate and interval."""
