@@ -18,6 +18,8 @@ ROWS = (
     ("response",),
     ("course",),
     ("safety", "watch"),
+    ("cohort",),
+    ("figures",),
     ("why",),
     ("options",),
     ("run", "report"),  # report reads what course derives; run writes it

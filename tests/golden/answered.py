@@ -32,7 +32,7 @@ def answers_of(
     asked = question(_written(patients, folder), on=str(ON))
     everybody = _derived(asked)
     for row in everybody.record.patients.sort("patient_id").to_dicts():
-        standing = standing_of(_only(everybody, row["pid"]), asked.on or 0)
+        standing = standing_of(_only(everybody, row), asked.on or 0)
         told = {}
         for region in REGIONS:
             for option in options_of(replace(standing, date=labels(row["patient_id"])), region):
@@ -58,12 +58,15 @@ def _derived(asked: Question) -> Derived:
     return asked.derived({name: raw.frame.collect() for name, raw in asked.source.tables.items()})
 
 
-def _only(derived: Derived, pid: int) -> Derived:
+def _only(derived: Derived, row: dict[str, Any]) -> Derived:
     """The part of one patient; patients are independent."""
-    mine = {f.name: _rows(getattr(derived.record, f.name), pid) for f in fields(derived.record)}
-    parts = {f.name: _rows(getattr(derived, f.name), pid) for f in fields(derived)}
+    mine = {f.name: _rows(getattr(derived.record, f.name), row) for f in fields(derived.record)}
+    parts = {f.name: _rows(getattr(derived, f.name), row) for f in fields(derived)}
     return replace(derived, **{**parts, "record": replace(derived.record, **mine)})
 
 
-def _rows(part: Any, pid: int) -> Any:
-    return part.filter(pl.col("pid") == pid) if isinstance(part, pl.DataFrame) and "pid" in part.columns else part
+def _rows(part: Any, row: dict[str, Any]) -> Any:
+    key = (
+        next((k for k in ("pid", "patient_id") if k in part.columns), None) if isinstance(part, pl.DataFrame) else None
+    )
+    return part if key is None else part.filter(pl.col(key) == row[key])

@@ -52,8 +52,8 @@ FOUR = [
     _line(2016, "carfilzomib, dexamethasone", stop_reason="progression"),
 ]
 UNREADABLE = [_line(2012, "XQ-7731 (blinded study)"), _line(2014, "XQ-7732 (blinded study)")]
-NEVER_LENALIDOMIDE = [_line(year, PD_DEX) for year in (2012, 2014, 2015, 2016)]
-EARLY = [_response(dt.date(2020, month, 15), category) for month, category in ((5, "PR"), (8, "VGPR"), (12, "VGPR"))]
+NEVER_LENALIDOMIDE = [_line(year, PD_DEX) for year in (2012, 2014, 2015)]
+EARLY = [_response(dt.date(2020, month, 15), category) for month, category in ((5, "PR"), (12, "VGPR"))]
 
 # name: (what is there throughout, the rows that contest it)
 CONTESTED: dict[str, tuple[Rows, Rows]] = {
@@ -90,7 +90,10 @@ CONTESTED: dict[str, tuple[Rows, Rows]] = {
         [_event(800, "exposed", "PI"), _event(700, "not_exposed", "PI"), _event(800, "exposed", "IMiD")],
     ),
     "each class stated, and the three together denied": (
-        [*UNREADABLE, *FIT, *BCMA, *FAILED, _event(800, "exposed", "PI"), _event(800, "exposed", "IMiD")],
+        [
+            *UNREADABLE, _line(2016, "cyclophosphamide"), *FIT, *BCMA, *FAILED,
+            _event(800, "exposed", "PI"), _event(800, "exposed", "IMiD"),
+        ],
         [_event(800, "exposed", "daratumumab"), _event(700, "not_exposed", "triple_class")],
     ),
     "more lines than a label allows": ([*FIT, *FAILED], NEVER_LENALIDOMIDE),

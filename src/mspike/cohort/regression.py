@@ -137,7 +137,7 @@ def _refuse_one_that_follows_from_others(columns: Numbers, terms: list[Term]) ->
     scaled = (columns - columns.mean(axis=0)) / columns.std(axis=0)
     if np.linalg.matrix_rank(scaled, tol=1e-9 * math.sqrt(scaled.size)) < len(terms):
         raise Unstable(
-            f"{', '.join(term.name for term in terms)} cannot be told apart in these {len(columns)} patients: one follows "
+            f"{', '.join(term.name for term in terms)} cannot be told apart in these patients: one follows "
             "from the others, so that the regression has no single answer. Leave one of them out."
         )
 

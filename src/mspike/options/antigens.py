@@ -45,7 +45,7 @@ def antigen_on(
     1. Only a test after the antigen was last aimed at, or may have been, can tell; of a therapy still running, after it
        began. A therapy without a date may have come after every test: then nothing shows that the antigen is there.
     2. Present: positive and fresh. Lost: negative, and fresh or of the present failure.
-    3. A positive and a negative test side by side leave it open: the clone may be mixed.
+    3. A positive and a negative test within the fresh days leave it open, whatever was given between them.
     """
     aimed = [d for d in doses if could_aim_at(target, d)]
     since = max((_last_day(d) for d in aimed), default=UNDATED)
@@ -56,7 +56,11 @@ def antigen_on(
     fresh = [r for r in after if r.day >= fresh_from]
     kept, gone = micro(_limit(LOSS, "kept")), micro(_limit(LOSS, "gone"))
     yes = tuple(r.told for r in fresh if r.lo >= kept and not undated)
+    # A fresh positive from before the last therapy cannot show the antigen, and forbids calling it lost.
+    before = tuple(r.told for r in readings if r.day >= fresh_from and r.lo >= kept and r.told not in yes)
     no = tuple(r.told for r in after if r.hi < gone and r.day >= lost_from) + (gene.yes if gene else ())
+    if no and before:
+        yes += before
     doubtful = [r.told for r in fresh if r.lo < kept and r.hi >= gone]
     if doubtful and not (yes and no):
         return Fact(ask=f"{target} on plasma cells (on a part of them: {'; '.join(doubtful)})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import polars as pl
@@ -11,12 +11,14 @@ from mspike.course.agents import given
 from mspike.course.derived import Derived, episodes
 from mspike.course.doses import THERAPY, Earlier, complete_histories, courses_of_agents, placed_rows, viewpoints
 from mspike.course.refractory import grouped, refractoriness
+from mspike.course.statements import statements
 from mspike.options.antigens import UNREAD, UNTOLD
 from mspike.options.facts import Dose, Exposure, Lines, named
 
 GROUPS = ("triple_class", "penta_drug")
 # Beside the therapy of a line, or around it.
 NO_LINE = ("supportive", "conditioning", "steroid")
+TRIPLE = ("PI", "IMiD", "anti_CD38")
 TRANSPLANT, AUTOLOGOUS = "transplant", "autologous_transplant"
 
 
@@ -71,10 +73,10 @@ def lines_so_far(earlier: Earlier, complete: bool) -> Lines:
 def exposures_so_far(earlier: Earlier, complete: bool) -> dict[str, Exposure]:
     """Every agent, class and group that is recorded or stated, by its name. Melphalan as a transplant is one."""
     table = refractoriness(earlier)
-    groups = grouped(earlier, table)
-    told = {row["item"]: _exposure(row, complete) for row in table.to_dicts()}
-    for row in groups.filter(pl.col("group").is_in(GROUPS)).to_dicts():
-        told[row["group"]] = _group(row, told, complete)
+    contested = _contested(earlier)
+    told = {row["item"]: _exposure(row, complete, contested) for row in table.to_dicts()}
+    groups = grouped(earlier, table).filter(pl.col("group").is_in(GROUPS))
+    told |= {row["group"]: _group(row, told, complete, contested) for row in groups.to_dicts()}
     transplants = [d for d in doses_so_far(earlier, str) if d.cls == TRANSPLANT]
     told |= {d.agent: Exposure(True, None, f"{named(d.agent)} given") for d in transplants}
     if transplants:
@@ -82,18 +84,41 @@ def exposures_so_far(earlier: Earlier, complete: bool) -> dict[str, Exposure]:
     return told
 
 
-def _group(row: dict[str, Any], told: dict[str, Exposure], complete: bool) -> Exposure:
-    """Triple-class or penta-drug, told by its classes."""
+def _contested(earlier: Earlier) -> set[tuple[str, str]]:
+    """(item, exposed or refractory) about which statements contradict each other, whichever came last."""
+    said = statements(earlier.derived.record)
+    found = set()
+    for answer in ("exposed", "refractory"):
+        told = said.group_by("item").agg(yes=pl.col(f"stated_{answer}").any(), no=(~pl.col(f"stated_{answer}")).any())
+        found |= {(item, answer) for item in told.filter(pl.col("yes") & pl.col("no"))["item"].drop_nulls()}
+    return found
+
+
+def _group(row: dict[str, Any], told: dict[str, Exposure], complete: bool, contested: set[tuple[str, str]]) -> Exposure:
+    """Triple-class (or penta-drug) exposure by its classes; a statement that contradicts them leaves it open."""
+    name, stated = row["group"], row["stated_exposed"]
     refractory = row["combined_refractory"] if complete or row["combined_refractory"] else row["stated_refractory"]
-    exposed = row["combined_exposed"] if complete or row["combined_exposed"] else row["stated_exposed"]
-    exposed = True if refractory else exposed  # who is refractory was exposed
-    classes = ("PI", "IMiD", "anti_CD38")
-    parts = [told[c].told if c in told else f"{named(c)} {'not given' if complete else 'not known'}" for c in classes]
-    words = f"{named(row['group'])} exposed" if exposed else "; ".join(parts)
-    return Exposure(exposed, refractory, words, row["stated_exposed"] is False, f"{named(row['group'])}: {words}")
+    refractory = None if (name, "refractory") in contested else refractory
+    classes = [told.get(c) or Exposure(False if complete else None, None, "") for c in TRIPLE]
+    by_class = _all(c.exposed for c in classes) if name == "triple_class" else row["combined_exposed"] or None
+    exposed = by_class if by_class is not None else stated
+    if (None not in (stated, by_class) and stated != by_class) or (name, "exposed") in contested:
+        exposed = None
+    if refractory and exposed is None and stated is not False:
+        exposed = True  # who is refractory was exposed
+    parts = [
+        c.told or f"{named(i)} {'not given' if complete else 'not known'}" for i, c in zip(TRIPLE, classes, strict=True)
+    ]
+    words = f"{named(name)} exposed" if exposed else "; ".join(parts)
+    return Exposure(exposed, refractory, words, stated is False, f"{named(name)}: {words}")
 
 
-def _exposure(row: dict[str, Any], complete: bool) -> Exposure:
+def _all(answers: Iterable[bool | None]) -> bool | None:
+    known = list(answers)
+    return False if False in known else None if None in known else True
+
+
+def _exposure(row: dict[str, Any], complete: bool, contested: set[tuple[str, str]]) -> Exposure:
     """One agent or class. What no row names is known only from a complete history, or from a statement."""
     exposed, refractory = row["combined_exposed"], row["combined_refractory"]
     stated_exposed, stated_refractory = row["stated_exposed"], row["stated_refractory"]
@@ -104,6 +129,8 @@ def _exposure(row: dict[str, Any], complete: bool) -> Exposure:
         exposed = refractory = None  # the rows and the statement contradict each other
     elif None not in (stated_refractory, row["refractory"]) and stated_refractory != row["refractory"]:
         refractory = None
+    exposed = None if (row["item"], "exposed") in contested else exposed
+    refractory = None if (row["item"], "refractory") in contested else refractory
     by_statement = row["refractory"] is None or (row["row"] is None and not complete)
     # That the rows show no refractoriness cannot close a label: one lost row may have hidden it.
     shown = refractory is False and not (by_statement and stated_refractory is False)
