@@ -43,7 +43,7 @@ def history_is_complete(earlier: Earlier) -> bool:
     """
     derived = earlier.derived
     complete = bool(earlier.history["complete"].all()) and not earlier.courses["agent_id"].is_in(list(UNTOLD)).any()
-    complete = complete and not _set_aside(earlier)
+    complete = complete and not _set_aside(earlier) and not _lines_missing(earlier)
     if not complete or episodes(derived).is_empty():
         return complete
     return bool(complete_histories(earlier.placed, viewpoints(derived))["complete"].all())
@@ -171,6 +171,12 @@ def _unread(earlier: Earlier, said_day: Callable[[int | None], str]) -> tuple[Do
         )
         for row in rows.to_dicts()
     ) + ((lost,) if _set_aside(earlier) else ())
+
+
+def _lines_missing(earlier: Earlier) -> bool:
+    """Does a line number tell of earlier lines that have no row?"""
+    numbers = earlier.placed["line"].drop_nulls()
+    return not numbers.is_empty() and max(int(n) for n in numbers) > numbers.n_unique()
 
 
 def _set_aside(earlier: Earlier) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from mspike.knowledge.evidence import Evidence, evidence
-from mspike.knowledge.therapies.salvage import Therapy
-from mspike.options.facts import Standing
 from mspike.options.pool import Pooled, pool
+
+if TYPE_CHECKING:  # a pool of evidence need not wait for the therapies
+    from mspike.knowledge.therapies.salvage import Therapy
+    from mspike.options.facts import Standing
 
 AFTER = ("yes",)
 LEVELS = {
