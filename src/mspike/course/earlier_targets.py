@@ -12,20 +12,27 @@ from mspike.knowledge.criteria import published
 DAYS_PER_MONTH = Fraction("30.4375")  # rules.md C0.6
 TARGETS = ("BCMA", "GPRC5D")
 TARGETED = ("adc", "bispecific", "car_t")
+STUDY_DRUG = "study_drug"
 
 
 def earlier_targets(earlier: Earlier) -> pl.DataFrame:
     """Was an agent against BCMA or GPRC5D given before, and how long before the cells were collected?
 
-    One row a viewpoint (key); for each antigen: <antigen>_exposed (null: the history is not complete), _kinds (adc,
-    bispecific, car_t), _agents, _last_day, _interval_days (from the last dose to apheresis, else to the infusion;
-    negative where it was given after apheresis), _below_6_months, _below_8_months. A course of which no end is known
+    One row a viewpoint (key); for each antigen: <antigen>_exposed (null: the history is not complete, or an agent whose
+    target is not told may be hiding it), _kinds (adc, bispecific, car_t), _agents, _last_day, _interval_days (from the
+    last dose to apheresis, else to the infusion; negative where it was given after apheresis), _below_6_months,
+    _below_8_months. A course of which no end is known
     leaves the interval open; that it was short may still be certain from its start.
     """
     told = earlier.views.select("key")
+    untold = pl.col("cls").is_in(TARGETED) & (pl.col("targets").list.len() == 0)
+    may_be = earlier.courses.filter(untold | (pl.col("agent_id") == STUDY_DRUG))["key"].unique()
     for target in TARGETS:
         against = earlier.courses.filter(pl.col("targets").list.contains(target) & pl.col("cls").is_in(TARGETED))
         spans = _spans(against, earlier)
+        # A CAR-T whose target nobody named may have been against this one.
+        hidden = ~pl.col("exposed") & pl.col("key").is_in(may_be.to_list())
+        spans = spans.with_columns(exposed=pl.when(hidden).then(None).otherwise("exposed"))
         name = target.lower()
         part = spans.select(
             "key",

@@ -1,0 +1,59 @@
+"""What an agent of unknown target hides, and what a single value without a baseline must not silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mspike.course.derived import episodes
+from mspike.course.history import history_of
+from mspike.report.asking import of_patient, question
+
+LINES = (
+    "patient_id,start_date,end_date,agent,role\nSYNTHETIC-1,-900,-800,VRd,induction\n"
+    "SYNTHETIC-1,-400,-390,{agent},treatment\nSYNTHETIC-1,0,0,ide-cel,infusion\n"
+)
+
+
+def derived(folder: Path, **tables: str):
+    (folder / "patients.csv").write_text("patient_id\nSYNTHETIC-1\n", encoding="utf-8")
+    for name, text in tables.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    return of_patient(question(folder), "SYNTHETIC-1", "test")
+
+
+@pytest.mark.parametrize(
+    ("agent", "bcma", "gprc5d"),
+    [
+        ("teclistamab", True, False),
+        ("talquetamab", False, True),
+        ("tisa-cel", False, False),  # a CD19 product is known to aim elsewhere
+        ("CAR-T", None, None),
+        ("bispecific antibody", None, None),
+        ("study drug", None, None),
+        ("bortezomib", False, False),
+    ],
+)
+def test_an_agent_of_unknown_target_leaves_earlier_exposure_open(tmp_path, agent, bcma, gprc5d):
+    told = history_of(derived(tmp_path, treatments=LINES.format(agent=agent))).to_dicts()[-1]
+    assert (told["bcma_exposed"], told["gprc5d_exposed"]) == (bcma, gprc5d)
+
+
+ASSIGNED = "patient_id,date,response,confirmed\nSYNTHETIC-1,60,VGPR,yes\nSYNTHETIC-1,200,PD,yes\n"
+IMAGE = (
+    "patient_id,date,lesion_id,site,longest_mm,perpendicular_mm,finding\nSYNTHETIC-1,210,A,extraosseous,0,0,resolved\n"
+)
+SERUM = "patient_id,date,analyte,value,unit\n" + "".join(
+    f"SYNTHETIC-1,{day},serum_m,{value},g/dL\n" for day, value in ((-7, 3.0), (30, 1.0), (60, 1.0), (200, 1.0))
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "progressed"),
+    [({}, 200), ({"lesions": IMAGE}, 200), ({"results": SERUM}, None)],
+    ids=["nothing of its own", "one image without a baseline judges nothing", "its own values judge"],
+)
+def test_an_assigned_category_stands_where_the_patients_own_values_judge_no_visit(tmp_path, values, progressed):
+    told = derived(tmp_path, treatments=LINES.format(agent="Kd"), responses=ASSIGNED, **values)
+    assert episodes(told)["pd_day"].to_list() == [progressed]
