@@ -93,7 +93,7 @@ def _from_events(rows: list[dict[str, Any]], condition: Condition, day: int, sai
         if state == "active":
             yes.append(words if row["grade"] is None else f"{words}, grade {row['grade']}")
         elif state == "none":
-            no.append((row["date"], words if row["grade"] is None else f"no {_name(row)} ({said(row['date'])})"))
+            no.append((row["date"], words if DENIED.match(words) else f"no {words}"))
         elif state == "over":
             over.append(row["date"])
     # What was said before a later infection had come and gone says nothing of today.
