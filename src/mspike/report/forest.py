@@ -18,6 +18,7 @@ NAME, COUNTS, FIGURES, AXIS = 25, 11, 19, 41  # columns of the terminal; with th
 MEMORY = "memory"
 DAGGER = "†"
 MEMORY_NOTE = f"{DAGGER} recalled, not read again in a source"
+METHOD = {"glmm": "a binomial-normal model (glmm)"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def _differences(pooled: Pooled) -> str:
     if pooled.i2 is not None and pooled.q is not None and pooled.tau2 is not None and pooled.q_p is not None:
         chance = "p < 0.001" if pooled.q_p < 0.001 else f"p = {pooled.q_p:.3f}"
         scatter = f"Q {pooled.q:.1f} on {pooled.q_df} df ({chance})"
-        said = f"Pooled by {pooled.method}. Between studies: I² {pooled.i2:.0f} %, τ² {pooled.tau2:.3f}, {scatter}."
+        by = METHOD.get(pooled.method, pooled.method)
+        said = f"Pooled by {by}. Between studies: I² {pooled.i2:.0f} %, τ² {pooled.tau2:.3f}, {scatter}."
     return f"{said} {pooled.note[:1].upper()}{pooled.note[1:]}".strip()
 
 
