@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -20,7 +21,11 @@ def needs(command_or_path: str, why: str) -> str:
     found = str(ROOT / command_or_path) if "/" in command_or_path else shutil.which(command_or_path)
     if found and Path(found).exists():
         return found
-    message = f"{command_or_path} is not here; it is needed to {why}"
+    lacking(f"{command_or_path} is not here; it is needed to {why}")
+
+
+def lacking(message: str) -> NoReturn:
+    """Skips the test with the message; fails it where nothing may be lacking."""
     if os.environ.get("MSPIKE_REQUIRE") == "all":
         pytest.fail(f"{message}. MSPIKE_REQUIRE=all allows no skip: install it.", pytrace=False)
     pytest.skip(message)
@@ -41,6 +46,12 @@ def shared(inside: str = "") -> Path:
 def _needs():
     """`needs` for tests that take it as a fixture."""
     return needs
+
+
+@pytest.fixture(name="lacking", scope="session")
+def _lacking():
+    """`lacking` for tests that take it as a fixture."""
+    return lacking
 
 
 @pytest.fixture(name="shared", scope="session")

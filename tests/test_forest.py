@@ -77,7 +77,6 @@ def test_a_limit_beyond_all_patients_is_drawn_at_the_end_of_the_axis():
 
 
 def test_the_drawing_says_names_figures_and_units():
-    pytest.importorskip("altair")
     svg = forest_svg(STUDIES, POOLED, "Response to a bispecific antibody")
     for word in (
         "MonumenTAL-1",

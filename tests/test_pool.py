@@ -294,7 +294,7 @@ FIGURES = ("estimate", "low", "high", "prediction_low", "prediction_high", "tau2
 
 
 @pytest.fixture(scope="module")
-def in_r(needs, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], list[str]]:
+def in_r(needs, lacking, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], list[str]]:
     """What metafor says of every case by every method. Command: Rscript --vanilla pool.R cases.csv"""
     rscript = needs("Rscript", "pool the same studies with metafor")
     folder = tmp_path_factory.mktemp("in_r")
@@ -312,7 +312,7 @@ def in_r(needs, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str
     command = [rscript, "--vanilla", str(program), str(table)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     if done.returncode == 77:
-        pytest.skip("R has no metafor and lme4")
+        lacking("R has no metafor and lme4")
     assert done.returncode == 0, done.stderr
     found = {
         tuple(row[0].split("|")): [cell.strip() for cell in row[1:]] for row in csv.reader(io.StringIO(done.stdout))

@@ -159,7 +159,6 @@ def test_a_pool_is_told_within_a_second_with_everything_behind_it(capsys):
 
 
 def test_the_forest_is_drawn_into_a_file(capsys, tmp_path):
-    pytest.importorskip("altair")
     code, _, _ = called(capsys, "evidence", "pool", "--class", "CELMoD", "--svg", tmp_path / "forest.svg")
     assert code == 0 and (tmp_path / "forest.svg").read_text(encoding="utf-8").startswith("<svg")
 

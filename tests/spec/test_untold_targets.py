@@ -8,6 +8,8 @@ import pytest
 
 from mspike.course.derived import episodes
 from mspike.course.history import history_of
+from mspike.options.judging import judge
+from mspike.options.standing import standing_of
 from mspike.report.asking import of_patient, question
 
 LINES = (
@@ -57,3 +59,23 @@ SERUM = "patient_id,date,analyte,value,unit\n" + "".join(
 def test_an_assigned_category_stands_where_the_patients_own_values_judge_no_visit(tmp_path, values, progressed):
     told = derived(tmp_path, treatments=LINES.format(agent="Kd"), responses=ASSIGNED, **values)
     assert episodes(told)["pd_day"].to_list() == [progressed]
+
+
+def standing(folder: Path, treatments: str, events: str = ""):
+    told = derived(folder, treatments=treatments, **({"events": events} if events else {}))
+    return standing_of(told, 100)
+
+
+def test_an_unread_therapy_that_ended_on_day_zero_ended_then(tmp_path):
+    rows = "patient_id,start_date,end_date,agent,role\nSYNTHETIC-1,-30,0,XY-123,treatment\n"
+    assert [(d.start, d.last) for d in standing(tmp_path, rows).doses] == [(-30, 0)]
+
+
+def test_rows_show_refractoriness_of_a_group_and_never_its_lack(tmp_path):
+    rows = "patient_id,start_date,end_date,agent,role,best_response,stop_reason\n" + "".join(
+        f"SYNTHETIC-1,{start},{start + 100},{agent},treatment,CR,completed\n"
+        for start, agent in ((-2000, "VRd"), (-1000, "Dara-Rd"))
+    )
+    stated = "patient_id,date,event,detail\nSYNTHETIC-1,-10,not_refractory,triple_class\n"
+    assert judge({"refractory": "triple_class"}, standing(tmp_path, rows)).holds is None
+    assert judge({"refractory": "triple_class"}, standing(tmp_path, rows, stated)).holds is False

@@ -38,6 +38,9 @@ COURSE_FLAGS = (
 )
 
 
+NOTHING = pl.lit([], pl.List(pl.String))
+
+
 def gathered(frame: pl.DataFrame, columns: dict[str, pl.Expr], name: str) -> pl.DataFrame:
     """Turns boolean columns into one list column of the names that are true.
 
@@ -110,6 +113,29 @@ def assessments_table(sheet: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     return table.sort("gid", "date", maintain_order=True).drop("gid")
 
 
+def _with_parameters(courses: pl.DataFrame) -> pl.DataFrame:
+    """Adds measurable_by and judged_by: free light chains may be measurable and still not judge the line."""
+    both = {
+        "serum_m": pl.col("by_serum") & ~pl.col("is_qiga"),
+        "qiga": pl.col("by_serum") & pl.col("is_qiga"),
+        "urine_m": pl.col("by_urine"),
+    }
+    measurable = {"dflc": "flc_measurable", "marrow": "by_marrow", "lesion": "lesion_measurable"}
+    judging = {"dflc": "by_dflc", "marrow": "by_marrow", "lesion": "by_lesion"}
+    for name, rest in (("judged_by", judging), ("measurable_by", measurable)):
+        courses = gathered(courses, {**both, **{word: pl.col(column) for word, column in rest.items()}}, name)
+    return courses
+
+
+def _pattern() -> pl.Expr:
+    """How the disease came back; the pattern describes the failure, and who did not progress has none."""
+    failed = pl.col("failure_type").is_in(["primary_refractory", "early_relapse", "late_relapse"])
+    by_clone = pl.any_horizontal(pl.col("limbs").list.contains(limb) for limb in ("serum_m", "qiga", "urine_m"))
+    escaped = pl.col("escape").fill_null(False) & ~by_clone.fill_null(False)  # no limbs: none of them by the clone
+    escape = pl.when(escaped).then(pl.lit(["light_chain_escape"])).otherwise(NOTHING)
+    return pl.when(failed).then(pl.col("sites_pattern").fill_null(NOTHING).list.concat(escape)).otherwise(NOTHING)
+
+
 def courses_table(courses: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """One row a patient and line."""
     courses = courses.with_columns(
@@ -117,30 +143,9 @@ def courses_table(courses: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
         infusion_implied=pl.col("implied"),
         unconfirmed_pd=pl.col("unconfirmed_pd_day").is_not_null(),
     )
-    serum = {"serum_m": pl.col("by_serum") & ~pl.col("is_qiga"), "qiga": pl.col("by_serum") & pl.col("is_qiga")}
-    rest = {"urine_m": pl.col("by_urine")}
-    # Measurable is one thing, judging another: free light chains may be measurable and still not judge the line.
-    measurable = {
-        "dflc": pl.col("flc_measurable"),
-        "marrow": pl.col("by_marrow"),
-        "lesion": pl.col("lesion_measurable"),
-    }
-    judging = {"dflc": pl.col("by_dflc"), "marrow": pl.col("by_marrow"), "lesion": pl.col("by_lesion")}
-    courses = gathered(courses, {**serum, **rest, **judging}, "judged_by")
-    by = {**serum, **rest, **measurable}
-    courses = gathered(courses, by, "measurable_by")
+    courses = _with_parameters(courses)
     flags = {name: pl.col(name) for name in COURSE_FLAGS if name in courses.columns and name != "responded"}
     courses = gathered(courses, flags, "flags")
-    nothing = pl.lit([], pl.List(pl.String))
-    # The pattern describes the failure; a patient who did not progress has none.
-    failed = pl.col("failure_type").is_in(["primary_refractory", "early_relapse", "late_relapse"])
-    by_clone = pl.any_horizontal(pl.col("limbs").list.contains(limb) for limb in ("serum_m", "qiga", "urine_m"))
-    escape = (
-        pl.when(pl.col("escape").fill_null(False) & ~by_clone.fill_null(False))
-        .then(pl.lit(["light_chain_escape"]))
-        .otherwise(nothing)
-    )
-    pattern = pl.col("sites_pattern").fill_null(nothing).list.concat(escape)
     confirmed = pl.col("shown_confirmed").fill_null(False)
 
     def date(column: str) -> pl.Expr:
@@ -158,10 +163,10 @@ def courses_table(courses: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
         best_response_date=date("best_day"),
         first_response_date=date("first_response"),
         pd_date=date("pd_day"),
-        pd_limbs=pl.when(confirmed).then(pl.col("limbs")).otherwise(nothing),
+        pd_limbs=pl.when(confirmed).then(pl.col("limbs")).otherwise(NOTHING),
         failure_type="failure_type",
         failure_date=date("failure_day"),
-        pattern=pl.when(failed).then(pattern).otherwise(nothing),
+        pattern=_pattern(),
         flags="flags",
         unconfirmed_pd_date=date("unconfirmed_pd_day"),
         next_line_date=date("next_day"),

@@ -65,7 +65,7 @@ def _therapies(lanes: pl.DataFrame, lines: pl.DataFrame | None) -> pl.DataFrame:
 
 def _ends(lanes: pl.DataFrame) -> list[pl.DataFrame]:
     progressed, dead = lanes.filter(pl.col("cr_cause") == "progression"), lanes.filter("os_event")
-    alive = lanes.filter(~pl.col("os_event").fill_null(False))
+    alive = lanes.filter(~pl.col("os_event"))  # of whom it is not known is drawn neither alive nor dead
     day, end = pl.col("cr_days"), pl.col("os_days")
     return [
         _spans(progressed, "progression", pl.lit("PD"), day, day),

@@ -60,12 +60,12 @@ def lines_so_far(earlier: Earlier, complete: bool) -> Lines:
     if numbers.is_empty():
         return Lines(0, False, "no line of therapy is recorded")
     rows = earlier.derived.record.treatments.filter(pl.col("row").is_in(therapy["row"].to_list()))
-    given = rows["line"]
+    stated = rows["line"]
     least = numbers.n_unique()
-    if given.null_count() == 0:
-        least = max(least, *(int(n) for n in given))
+    if stated.null_count() == 0:
+        least = max(least, *(int(n) for n in stated))
     told = f"{least} lines recorded" if least != 1 else "1 line recorded"
-    mixed = 0 < given.null_count() < len(given)
+    mixed = 0 < stated.null_count() < len(stated)
     exact = complete and not mixed
     return Lines(least, exact, told if exact else f"{told}; earlier therapy is not completely known")
 
@@ -99,6 +99,8 @@ def _group(row: dict[str, Any], told: dict[str, Exposure], complete: bool, conte
     name, stated = row["group"], row["stated_exposed"]
     refractory = row["combined_refractory"] if complete or row["combined_refractory"] else row["stated_refractory"]
     refractory = None if (name, "refractory") in contested else refractory
+    if refractory is False and row["stated_refractory"] is not False:
+        refractory = None  # as of an agent: rows do not show the lack of it
     classes = [told.get(c) or Exposure(False if complete else None, None, "") for c in TRIPLE]
     by_class = _all(c.exposed for c in classes) if name == "triple_class" else row["combined_exposed"] or None
     exposed = by_class if by_class is not None else stated
@@ -135,12 +137,12 @@ def _exposure(row: dict[str, Any], complete: bool, contested: set[tuple[str, str
     # That the rows show no refractoriness cannot close a label: one lost row may have hidden it.
     shown = refractory is False and not (by_statement and stated_refractory is False)
     item = named(row["item"])
-    given = f"{item} given" if exposed else f"{item} not given" if exposed is False else f"{item}: not known"
+    told = f"{item} given" if exposed else f"{item} not given" if exposed is False else f"{item}: not known"
     how = "" if refractory is None else f"{'' if refractory else 'not '}refractory to {item}"
     how = f"{how}, as stated" if how and by_statement else f"{how} by the record" if shown and exposed else how
-    if shown and exposed:
+    if shown and exposed is not False:
         refractory = None
-    return Exposure(exposed, refractory, given, stated_exposed is False, how)
+    return Exposure(exposed, refractory, told, stated_exposed is False, how)
 
 
 def doses_so_far(earlier: Earlier, said_day: Callable[[int | None], str]) -> tuple[Dose, ...]:
@@ -166,10 +168,8 @@ def _unread(earlier: Earlier, said_day: Callable[[int | None], str]) -> tuple[Do
     texts = {text for unread in earlier.history["unread"] for text in unread}
     rows = earlier.placed.filter(pl.col("agent").is_in(list(texts)) | pl.col("agent").is_null())
     return tuple(
-        Dose(
-            UNREAD, "other", (), row["start"], row["end"] or row["start"], f"an unread therapy {said_day(row['start'])}"
-        )
-        for row in rows.to_dicts()
+        Dose(UNREAD, "other", (), row["start"], row["last"], f"an unread therapy {said_day(row['start'])}")
+        for row in rows.with_columns(last=pl.coalesce("end", "start")).to_dicts()
     ) + ((lost,) if _set_aside(earlier) else ())
 
 

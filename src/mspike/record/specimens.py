@@ -50,23 +50,17 @@ def _without_repeats(frame: pl.DataFrame, patients: pl.DataFrame, findings: Find
     repeats = rows.filter(watched).filter(pl.len().over(same) > 1).sort(*same, "row")
     identical = [pl.col(c).to_physical() for c in ("value", "unit", "method")]
     copy = repeats.filter(~pl.struct(*same, *identical).is_last_distinct())
-    findings.add(
-        as_text(copy.join(names, on="pid")),
-        severity="warning",
-        table="results",
-        column="value",
-        problem="duplicate",
-        expected="one row a result",
-    )
     rest = repeats.join(copy.select("_at"), on="_at", how="anti")
     rerun = rest.filter(~pl.struct(same).is_last_distinct())
-    findings.add(
-        as_text(rerun.join(names, on="pid")),
-        severity="warning",
-        table="results",
-        column="value",
-        problem="superseded",
-        expected="one value a specimen: the later row was kept; give specimen_id if these are two specimens",
-    )
+    kept = "one value a specimen: the later row was kept; give specimen_id if these are two specimens"
+    for gone, problem, expected in ((copy, "duplicate", "one row a result"), (rerun, "superseded", kept)):
+        findings.add(
+            as_text(gone.join(names, on="pid")),
+            severity="warning",
+            table="results",
+            column="value",
+            problem=problem,
+            expected=expected,
+        )
     dropped = pl.concat([copy.select("_at"), rerun.select("_at")])
     return rows.join(dropped, on="_at", how="anti", maintain_order="left").drop("_at")
