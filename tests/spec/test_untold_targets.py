@@ -61,9 +61,8 @@ def test_an_assigned_category_stands_where_the_patients_own_values_judge_no_visi
     assert episodes(told)["pd_day"].to_list() == [progressed]
 
 
-def standing(folder: Path, treatments: str, events: str = ""):
-    told = derived(folder, treatments=treatments, **({"events": events} if events else {}))
-    return standing_of(told, 100)
+def standing(folder: Path, treatments: str, **tables: str):
+    return standing_of(derived(folder, treatments=treatments, **tables), 100)
 
 
 def test_an_unread_therapy_that_ended_on_day_zero_ended_then(tmp_path):
@@ -76,6 +75,12 @@ def test_rows_show_refractoriness_of_a_group_and_never_its_lack(tmp_path):
         f"SYNTHETIC-1,{start},{start + 100},{agent},treatment,CR,completed\n"
         for start, agent in ((-2000, "VRd"), (-1000, "Dara-Rd"))
     )
+    # Each line responded, ended, and progressed 400 days later: by the rows no class is refractory.
+    seen = "patient_id,date,response,confirmed\n" + "".join(
+        f"SYNTHETIC-1,{start + after},{response},yes\n"
+        for start in (-2000, -1000)
+        for after, response in ((60, "CR"), (500, "PD"))
+    )
     stated = "patient_id,date,event,detail\nSYNTHETIC-1,-10,not_refractory,triple_class\n"
-    assert judge({"refractory": "triple_class"}, standing(tmp_path, rows)).holds is None
-    assert judge({"refractory": "triple_class"}, standing(tmp_path, rows, stated)).holds is False
+    assert judge({"refractory": "triple_class"}, standing(tmp_path, rows, responses=seen)).holds is None
+    assert judge({"refractory": "triple_class"}, standing(tmp_path, rows, responses=seen, events=stated)).holds is False
