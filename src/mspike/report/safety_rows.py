@@ -37,9 +37,9 @@ def _signs(infusion: Told) -> list[tuple[str, str, str]]:
     for kind, name in (("crs", "CRS"), ("icans", "ICANS")):
         because = []
         if infusion[f"{kind}_onset_day"] is not None:
-            because.append(
-                f"from {day_told(infusion[f'{kind}_onset_day'])}, {counted(infusion[f'{kind}_duration'] or 0, 'day')}"
-            )
+            lasted = infusion[f"{kind}_duration"]
+            how_long = counted(lasted, "day") if lasted is not None else "duration not known"
+            because.append(f"from {day_told(infusion[f'{kind}_onset_day'])}, {how_long}")
         because.append(_recorded(infusion, kind))
         if infusion[f"{kind}_at_least"] != infusion[f"{kind}_at_most"] and infusion[f"{kind}_missing"]:
             because.append(f"not recorded: {_listed(infusion[f'{kind}_missing'])}")
@@ -181,8 +181,11 @@ def _late_effects(infusion: Told) -> list[tuple[str, str, str]]:
             if infusion[f"neurotoxicity_{sign}_day"] is not None]  # fmt: skip
     rows = [("delayed neurotoxicity", "recorded" if seen else "none recorded", "; ".join(seen))]
     periods = (("early", "0-30"), ("middle", "31-100"), ("late", "101-365"))
-    counts = [(infusion[f"infections_{period}_severe_low"], days) for period, days in periods]
-    severe = [f"{number} in days {days}" for number, days in counts if number]
+    # An infection without a grade may have been severe.
+    bounds = [
+        (*(infusion[f"infections_{p}_severe_{end}"] or 0 for end in ("low", "high")), days) for p, days in periods
+    ]
+    severe = [f"{low if low == high else f'{low} to {high}'} in days {days}" for low, high, days in bounds if high]
     total = sum(infusion[f"infections_{p}_infections"] or 0 for p, _ in periods)
     rows.append(
         (
