@@ -17,9 +17,11 @@ ROWS = (
     ("read", "write", "demo"),
     ("response",),
     ("course",),
+    ("asking",),  # one question, to a patient or bucket by bucket to a registry
     ("safety", "watch"),
     ("cohort",),
     ("figures",),
+    ("study",),
     ("why",),
     ("options",),
     ("run", "report"),  # report reads what course derives; run writes it

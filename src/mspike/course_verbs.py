@@ -43,9 +43,9 @@ def watch(
       mspike watch registry --on 2024-05-31
       mspike watch registry P1 --ics p1.ics
     """
+    from mspike.asking import question
     from mspike.check import naming_damage
     from mspike.report import watch as page
-    from mspike.report.asking import question
     from mspike.report.terminal import progress, say_json
     from mspike.write.table import write_table
 
@@ -98,8 +98,8 @@ def _ask(
     json: bool, verb: str, of_one: Callable, of_all: Callable, print_one: Callable, print_all: Callable,
 ) -> None:  # fmt: skip
     """One patient as a page, or the registry as a table: printed, as JSON, or into a file."""
+    from mspike.asking import question
     from mspike.check import naming_damage
-    from mspike.report.asking import question
     from mspike.report.terminal import progress, say_json
     from mspike.write.table import write_table
 

@@ -58,9 +58,9 @@ def options(
     Example:
       mspike options registry P1 --on 2026-03-15 --region US --know infection=no --know ecog=1
     """
+    from mspike.asking import question
     from mspike.check import naming_damage
     from mspike.report import options as page
-    from mspike.report.asking import question
     from mspike.report.options_page import print_options
     from mspike.report.terminal import say_json
 
@@ -220,9 +220,9 @@ def match(
       mspike trials match registry P1 --on 2026-03-15
       mspike trials match registry P1 --trials downloaded.json
     """
+    from mspike.asking import question
     from mspike.check import naming_damage
     from mspike.report import trials as page
-    from mspike.report.asking import question
     from mspike.report.terminal import say_json
 
     found = page.known_trials(file)

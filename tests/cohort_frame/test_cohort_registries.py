@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from conftest import shared
+from mspike.asking import of_registry, question
 from mspike.cohort.frame import SCHEMA, cohort_of
 from mspike.cohort.outcomes import TIMES, time_points
 from mspike.cohort.strata import STRATA
@@ -17,7 +18,6 @@ from mspike.course.results import results_of
 from mspike.demo import write_demo_registry
 from mspike.read import buckets
 from mspike.read.mapping import import_registry
-from mspike.report.asking import of_registry, question
 
 ROOT = Path(__file__).parents[2]
 MAP = ROOT / "examples" / "maps" / "fandrei2024.yaml"

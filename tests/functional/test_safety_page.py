@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mspike.report.asking import question
+from mspike.asking import question
 from mspike.report.safety import print_safety, safety_patient
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import polars as pl
 from generated_patients import ON, Rows
 
+from mspike.asking import Question, question
 from mspike.course.derived import Derived
 from mspike.options.answers import options_of
 from mspike.options.standing import standing_of
 from mspike.record.tables import TABLES
-from mspike.report.asking import Question, question
 
 REGIONS = ("US", "EU")
 Answers = dict[tuple[str, str], str]  # (region, option): answer

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from golden_patient import FOLDER, Golden, differences, golden_patients, sentences
 
-from mspike.report.asking import question
+from mspike.asking import question
 from mspike.report.options import options_patient
 
 PATIENTS = golden_patients()

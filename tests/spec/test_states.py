@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mspike.asking import of_patient, question
 from mspike.options.states import states_on
-from mspike.report.asking import of_patient, question
 
 DAY = (dt.date(2024, 6, 1) - dt.date(1970, 1, 1)).days
 HEAD = "patient_id,date,end_date,event,grade,detail\n"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from mspike.asking import of_patient, question
 from mspike.course.derived import episodes
 from mspike.course.history import history_of
 from mspike.options.judging import judge
 from mspike.options.standing import standing_of
-from mspike.report.asking import of_patient, question
 
 LINES = (
     "patient_id,start_date,end_date,agent,role\nSYNTHETIC-1,-900,-800,VRd,induction\n"

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from mspike import INTENDED_USE, __version__
+from mspike.asking import refuse_stranger, rows_of
 from mspike.course.lines import lines_of
 from mspike.course.results import results_of
 from mspike.course.tables import assessments_table
@@ -18,7 +19,6 @@ from mspike.knowledge.criteria import Criteria, criteria, knowledge_hash
 from mspike.read.folder import open_registry
 from mspike.record.dates import Calendar
 from mspike.record.record import Record, clean_record
-from mspike.report.asking import refuse_stranger, rows_of
 from mspike.report.criteria import rule_told
 from mspike.report.inputs import Visits, baseline_of, date_of
 from mspike.response.assessments import judge

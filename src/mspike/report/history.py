@@ -6,13 +6,13 @@ from typing import Any
 
 import polars as pl
 
+from mspike.asking import Progress, Question, of_patient, of_registry, set_aside
 from mspike.course.derived import Derived
 from mspike.course.doses import placed_rows
 from mspike.course.history import exposures_of, history_of
 from mspike.course.stage import stages_of
 from mspike.course.starts import line_disagreements
 from mspike.record.dates import Calendar, shown
-from mspike.report.asking import Progress, Question, of_patient, of_registry, set_aside
 from mspike.report.terminal import counted, day_told, say, say_set_aside, say_table
 
 Told = dict[str, Any]

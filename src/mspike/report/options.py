@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from mspike.asking import Question, last_date, refuse_stranger, rows_of, set_aside
 from mspike.course.derived import Derived
 from mspike.errors import WrongUsage
 from mspike.knowledge.criteria import bibliography
@@ -16,7 +17,6 @@ from mspike.options.facts import Standing
 from mspike.options.preferences import Preferences, read_preferences
 from mspike.options.standing import standing_of
 from mspike.options.strata import Stratum
-from mspike.report.asking import Question, last_date, refuse_stranger, rows_of, set_aside
 from mspike.report.evidence import record_told
 from mspike.report.known import refuse_unreadable, with_known
 from mspike.report.pooled import pooled_told, studies_told

@@ -6,10 +6,10 @@ from typing import Any
 
 import polars as pl
 
+from mspike.asking import Progress, Question, of_patient, of_registry, set_aside
 from mspike.knowledge.criteria import published
 from mspike.knowledge.safety import management
 from mspike.record.dates import shown
-from mspike.report.asking import Progress, Question, of_patient, of_registry, set_aside
 from mspike.report.safety_rows import PARTS, between, grade_told
 from mspike.report.terminal import counted, day_told, say, say_set_aside, say_table
 from mspike.safety.answers import safety_of

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from mspike import INTENDED_USE, __version__
+from mspike.asking import Question
 from mspike.errors import UnreadableInput, WrongUsage
 from mspike.knowledge.criteria import knowledge_hash
 from mspike.knowledge.trials import Trial, TrialCriterion, trials
 from mspike.knowledge.trials.reading import read_trial_file
 from mspike.options.trials import TrialMatch, match_all
 from mspike.read.ctgov import as_trial, read_trials
-from mspike.report.asking import Question
 from mspike.report.options import standing_for
 from mspike.report.options_page import MARK, SAID
 from mspike.report.pooled import MEMORY, MEMORY_SAYS

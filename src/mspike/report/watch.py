@@ -8,10 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from mspike.asking import Progress, Question, of_patient, of_registry, set_aside
 from mspike.errors import WrongUsage
 from mspike.knowledge.schedule import Item, schedule
 from mspike.record.dates import Calendar, shown
-from mspike.report.asking import Progress, Question, of_patient, of_registry, set_aside
 from mspike.report.terminal import counted, day_told, say, say_set_aside, say_table
 from mspike.watch.worklist import missed_visits, watch_of, watched
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import polars as pl
 
+from mspike.asking import Progress, Question, of_patient, of_registry, set_aside
 from mspike.course.derived import Derived, episodes
 from mspike.knowledge.mechanisms import findings as declared
 from mspike.knowledge.mechanisms import mechanisms, published_for
 from mspike.record.dates import shown
-from mspike.report.asking import Progress, Question, of_patient, of_registry, set_aside
 from mspike.report.because import FAILURE
 from mspike.report.terminal import counted, day_told, say, say_set_aside, say_table
 from mspike.why.findings import findings_of
