@@ -15,6 +15,7 @@ ROWS = (
     ("knowledge",),
     ("record",),
     ("read", "write", "demo"),
+    ("engines",),  # the same work on every bucket, in threads or on a cluster
     ("response",),
     ("course",),
     ("asking",),  # one question, to a patient or bucket by bucket to a registry
@@ -26,8 +27,9 @@ ROWS = (
     ("options",),
     ("run", "report"),  # report reads what course derives; run writes it
     ("check",),  # the same steps as run
+    ("registry",),  # for notebooks: names a damaged file as check does
     ("arguments",),
-    ("registry_verbs", "course_verbs", "options_verbs"),
+    ("registry_verbs", "course_verbs", "options_verbs", "study_verbs"),
     ("verbs",),
     ("cli",),
     ("__main__",),

@@ -17,6 +17,16 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be given often. See `mspike settings`."),
 ]
+Engine = Annotated[
+    str, typer.Option(help="Where to compute: local, or spark (pip install 'mspike[spark]') with the same results.")
+]
+Master = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Of which cluster: yarn, spark://host:7077, sc://host, local[2]; else what Spark is set up for.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 
 

@@ -14,9 +14,10 @@ import polars as pl
 
 from mspike import INTENDED_USE, __version__
 from mspike.course.derived import Derived, derive
+from mspike.engines.local import in_order
 from mspike.errors import WrongUsage
 from mspike.knowledge.criteria import Criteria, criteria, knowledge_hash
-from mspike.read.buckets import Bucket, Load, buckets, in_order
+from mspike.read.buckets import Bucket, Load, buckets
 from mspike.read.folder import Source, open_registry
 from mspike.record.asof import as_of
 from mspike.record.clean import today

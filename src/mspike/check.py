@@ -12,16 +12,18 @@ from typing import Any
 import polars as pl
 
 from mspike import __version__
+from mspike.engines.local import in_order
 from mspike.errors import UnreadableInput
 from mspike.knowledge.criteria import criteria
-from mspike.read.buckets import buckets, in_order
+from mspike.read.buckets import buckets
 from mspike.read.folder import open_registry
 from mspike.record.findings import SEVERITIES, counts, ordered
+from mspike.record.record import add_counts
 from mspike.record.tables import TABLES
 from mspike.response.settings import settings_of
 
 # The same steps in the same order as `assess`, so that the two never tell different findings.
-from mspike.run import add_counts, bucket_results
+from mspike.run import bucket_results
 
 EXAMPLES = 3
 ONE_KIND = ("severity", "table", "column", "problem", "expected")

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from mspike import INTENDED_USE, __version__
-from mspike.arguments import EDITION, Edition, Json, Registry, Set, settings_given
+from mspike.arguments import EDITION, Edition, Engine, Json, Master, Registry, Set, settings_given
 from mspike.course_verbs import history, safety, watch, why
-from mspike.errors import WrongUsage
 from mspike.options_verbs import evidence, options, trials
 from mspike.registry_verbs import demo_registry, import_, init, template
+from mspike.study_verbs import study
 
 
 def assess(
@@ -23,7 +23,8 @@ def assess(
     edition: Edition = EDITION,
     set_: Set = None,
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV instead of Parquet.")] = False,
-    engine: Annotated[str, typer.Option(help="Where to compute: local.")] = "local",
+    engine: Engine = "local",
+    master: Master = None,
     json: Json = False,
 ) -> None:
     """Judge every visit and write the results.
@@ -35,14 +36,16 @@ def assess(
     Example:
       mspike assess registry --out results --edition imwg-2016 --set marrow_pd=level
     """
-    _known_engine(engine)
     from mspike.check import naming_damage
     from mspike.report.findings import findings_sentence
     from mspike.report.terminal import counted, progress, say_json
     from mspike.run import assess_registry
 
     with naming_damage(registry), progress("assess") as tell:
-        told = assess_registry(registry, out, edition=edition, settings=settings_given(set_), csv=csv, progress=tell)
+        told = assess_registry(
+            registry, out, edition=edition, settings=settings_given(set_), csv=csv, engine=engine, master=master,
+            progress=tell,
+        )  # fmt: skip
     if json:
         say_json(told)
     else:
@@ -218,13 +221,6 @@ def version() -> None:
     print(f"mspike {__version__}\neditions {', '.join(editions())}\nknowledge {knowledge_hash()}\n{INTENDED_USE}")
 
 
-def _known_engine(engine: str) -> None:
-    if engine == "spark":
-        raise WrongUsage("--engine spark comes with a later version; this one computes with --engine local.")
-    if engine != "local":
-        raise WrongUsage(f"--engine {engine}: expected local.")
-
-
 VERBS: dict[str, Callable[..., int | None]] = {
     "assess": assess,
     "check": check,
@@ -234,6 +230,7 @@ VERBS: dict[str, Callable[..., int | None]] = {
     "why": why,
     "watch": watch,
     "options": options,
+    "study": study,
     "compare": compare,
     "columns": columns,
     "template": template,

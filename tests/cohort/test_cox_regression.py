@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from mspike.cohort import regression
 from mspike.cohort.regression import Unstable, cox
 from mspike.errors import MspikeError
 
@@ -128,3 +130,25 @@ def test_wrong_words_are_named():
         fit()
     with pytest.raises(MspikeError, match="No penalty 'ridge'"):
         fit("age", penalty="ridge")
+
+
+def test_of_many_patients_the_search_over_all_of_them_ends_where_statsmodels_does(monkeypatch: pytest.MonkeyPatch):
+    """SYNTHETIC: tied days, delayed entry. statsmodels is held against R in tests/reference; it stops within 1e-8."""
+    draw = np.random.default_rng(5)
+    n = 400
+    entry = draw.integers(0, 40, n)
+    frame = pl.DataFrame(
+        {"entry": entry, "days": entry + 1 + draw.integers(0, 60, n), "event": draw.random(n) < 0.6,
+         "arm": draw.choice(["a", "b", "c"], n), "age": draw.normal(65, 8, n)}
+    )  # fmt: skip
+    few = cox(frame, "days", "event", ["arm", "age"], entry="entry")
+    monkeypatch.setattr(regression, "MANY", 0)
+    many = cox(frame, "days", "event", ["arm", "age"], entry="entry")
+    for column in ("hazard_ratio", "low", "high", "p"):
+        assert many.terms[column].to_list() == pytest.approx(few.terms[column].to_list(), rel=1e-6), column
+
+
+def test_of_many_patients_too_a_covariate_that_separates_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(regression, "MANY", 0)
+    with pytest.raises(Unstable):
+        fit("x")

@@ -14,7 +14,10 @@ from mspike.cohort.frame import SCHEMA, cohort_of
 from mspike.cohort.outcomes import TIMES, time_points
 from mspike.cohort.strata import STRATA
 from mspike.course.derived import Derived
+from mspike.course.doses import earlier_therapy
+from mspike.course.history import groups_of, history_of
 from mspike.course.results import results_of
+from mspike.course.stage import revised_stages_of, stages_of
 from mspike.demo import write_demo_registry
 from mspike.read import buckets
 from mspike.read.mapping import import_registry
@@ -106,6 +109,16 @@ def test_the_buckets_together_are_the_whole(demo_folder: Path, demo: tuple[pl.Da
     parts, seen = asked(demo_folder)
     assert len(seen) > 1
     assert parts.drop("gid").equals(demo[0].drop("gid"))
+
+
+def test_what_a_cohort_is_grouped_by_is_what_the_whole_history_and_all_stages_say(demo: tuple[pl.DataFrame, Derived]):
+    derived = demo[1]
+    groups, whole = groups_of(earlier_therapy(derived)), history_of(derived)
+    assert groups["bcma_exposed"].any() and groups["triple_class_refractory"].any()
+    assert groups.equals(whole.select(groups.columns))
+    stages, all_ = revised_stages_of(derived), stages_of(derived)
+    assert stages["riss"].n_unique() > 1
+    assert stages.equals(all_.select(stages.columns))
 
 
 def test_censoring_by_ema_follows_over_the_next_therapy(demo_folder: Path, demo: tuple[pl.DataFrame, Derived]):

@@ -84,7 +84,7 @@ def test_the_module_is_the_command_and_without_a_verb_it_shows_its_help(capsys):
         (["assess", "DEMO", "--out", "OUT", "--set", "marrow_pd=both"], "increase, level"),
         (["assess", "DEMO", "--out", "OUT", "--edition", "imwg-1998"], "imwg-2016"),
         (["assess", "DEMO", "--out", "OUT", "--edition", "imwg-2026"], "announced"),
-        (["assess", "DEMO", "--out", "OUT", "--engine", "spark"], "later version"),
+        (["assess", "DEMO", "--out", "OUT", "--engine", "dask"], "local or spark"),
         (["assess", "DEMO", "--out", "DEMO"], "the registry itself"),
         (["explain", "DEMO", "SYNTHETIC-0001"], f"among the {PATIENTS}"),
         (["explain", "DEMO", "SYNTHETIC-000001", "--on", "soon"], "expected a date"),
@@ -222,7 +222,7 @@ import os, signal, sys
 import mspike.run as run
 
 place, call = sys.argv[1], int(sys.argv[2])
-owner, name = {"write": (run._Writer, "write"), "replace": (os, "replace"), "put": (run, "_put_in_place")}[place]
+owner, name = {"write": (run.TableWriter, "write"), "replace": (os, "replace"), "put": (run, "put_in_place")}[place]
 real, calls = getattr(owner, name), []
 
 def dying(*given):

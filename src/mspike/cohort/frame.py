@@ -11,9 +11,10 @@ from mspike.cohort.salvage import FAILURES, products_of, salvage_of
 from mspike.cohort.strata import AGES, LINES, banded
 from mspike.course.agents import given
 from mspike.course.derived import Derived, episodes
+from mspike.course.doses import Earlier, earlier_therapy
 from mspike.course.endpoints import ENDPOINTS
-from mspike.course.history import history_of
-from mspike.course.stage import stages_of
+from mspike.course.history import groups_of
+from mspike.course.stage import revised_stages_of
 from mspike.course.tables import courses_table
 from mspike.safety.crs import crs_of
 from mspike.safety.icans import icans_of
@@ -73,10 +74,11 @@ def cohort_of(derived: Derived) -> pl.DataFrame:
     first_salvage_*, salvage_relation   see `salvage.salvage_of`; not known at baseline, see `strata.STRATA`
     <endpoint>_*, from_failure_*, from_apheresis_*, entry_days   see `outcomes.with_outcomes`
     """
+    earlier = earlier_therapy(derived)
     told = _episodes(derived)
-    told = told.join(salvage_of(derived, told), on="gid", how="left", maintain_order="left")
+    told = told.join(salvage_of(earlier, told), on="gid", how="left", maintain_order="left")
     told = with_outcomes(told, ends_of(derived))
-    for part in (_persons(derived), _before(derived), _described(derived), _toxicity(derived), _mrd(derived)):
+    for part in (_persons(derived), _before(earlier), _described(derived), _toxicity(derived), _mrd(derived)):
         key = "gid" if "gid" in part.columns else "pid"
         told = told.join(part, on=key, how="left", maintain_order="left")
     told = _with_baseline(told, counts_days=derived.record.calendar == "day")
@@ -118,10 +120,10 @@ def _persons(derived: Derived) -> pl.DataFrame:
     )
 
 
-def _before(derived: Derived) -> pl.DataFrame:
+def _before(earlier: Earlier) -> pl.DataFrame:
     """What was known before each infusion, by gid."""
-    history = history_of(derived).filter(pl.col("gid").is_not_null())
-    history = history.join(_aimed_nobody_knows_at_what(derived), on="gid", how="left", maintain_order="left")
+    history = groups_of(earlier).filter(pl.col("gid").is_not_null())
+    history = history.join(_aimed_nobody_knows_at_what(earlier.derived), on="gid", how="left", maintain_order="left")
     nothing_known = (pl.col("lines_before") == 0) & ~pl.col("history_complete")
     kinds = pl.col("bcma_kinds")
     # An agent of which the antigen is not told may have aimed at BCMA too.
@@ -167,7 +169,7 @@ def _with_baseline(told: pl.DataFrame, *, counts_days: bool) -> pl.DataFrame:
 
 def _described(derived: Derived) -> pl.DataFrame:
     """Stage, risk and the tables' own words for what was measured and how it failed, by gid."""
-    stages = stages_of(derived).with_columns(_stage=_stage_text())
+    stages = revised_stages_of(derived).with_columns(_stage=_stage_text())
     at_infusion = stages.filter(pl.col("at") == "car_t").select(
         "gid",
         "paraskeletal",

@@ -8,9 +8,9 @@ import polars as pl
 
 from mspike.cohort.strata import SALVAGE_CLASSES, TARGETED_CLASSES
 from mspike.course.agents import given
-from mspike.course.derived import Derived
-from mspike.course.doses import placed_rows, unplaced
+from mspike.course.doses import Earlier, unplaced
 from mspike.knowledge.therapies import recognised
+from mspike.record.record import Record
 
 # Failure of the cells (rules.md 3.2); death, second malignancy and a follow-up too short are none.
 FAILURES = ("primary_refractory", "early_relapse", "late_relapse", "molecular_relapse", "next_therapy")
@@ -54,9 +54,10 @@ def next_lines(courses: pl.DataFrame) -> pl.DataFrame:
     return ordered.select("gid", "next_gid").join(numbers, on="next_gid", how="left", maintain_order="left")
 
 
-def salvage_of(derived: Derived, episodes: pl.DataFrame) -> pl.DataFrame:
+def salvage_of(earlier: Earlier, episodes: pl.DataFrame) -> pl.DataFrame:
     """Which therapy came first after failure?
 
+    earlier   every treatment row with its line, and the courses
     episodes  one row a CAR-T line: gid, pid, line, targets (of the product), failed, failure_day, next_day
 
     One row a line, by gid:
@@ -68,10 +69,11 @@ def salvage_of(derived: Derived, episodes: pl.DataFrame) -> pl.DataFrame:
     1. A line without any day that is numbered between the two is the next one: its class is known, its day is not.
     2. A regimen goes by the first of SALVAGE_CLASSES that it holds. An unread word may hide a higher one.
     """
+    derived = earlier.derived
     told = episodes.join(next_lines(derived.courses), on="gid", how="left", maintain_order="left")
-    rows = placed_rows(derived.record, derived.settings.lines).filter(pl.col("role") != "bridging")
+    rows = earlier.placed.filter(pl.col("role") != "bridging")
     told = _with_salvage_line(told, rows, derived.courses)
-    agents = _agents_of(told.filter("failed"), rows, derived)
+    agents = _agents_of(told.filter("failed"), rows, derived.record)
     told = told.join(agents, on="gid", how="left", maintain_order="left")
     return told.select(
         "gid",
@@ -99,11 +101,11 @@ def _with_salvage_line(told: pl.DataFrame, rows: pl.DataFrame, courses: pl.DataF
     )
 
 
-def _agents_of(failed: pl.DataFrame, rows: pl.DataFrame, derived: Derived) -> pl.DataFrame:
+def _agents_of(failed: pl.DataFrame, rows: pl.DataFrame, record: Record) -> pl.DataFrame:
     """gid, place (of the class in SALVAGE_CLASSES), unread, aimed, shares, vague: what the salvage line holds."""
     asked = failed.select("gid", "pid", "targets", line="salvage_line")
     rows = asked.join(rows.select("pid", "row", "line", "role", "agent"), on=["pid", "line"])
-    named = given(derived.record).filter(~pl.col("doubtful") & ~pl.col("cls").is_in(_NOT_THE_THERAPY))
+    named = given(record).filter(~pl.col("doubtful") & ~pl.col("cls").is_in(_NOT_THE_THERAPY))
     named = named.select("pid", pl.col("row").cast(pl.Int64), "cls", aims="targets")
     rows = rows.join(named, on=["pid", "row"], how="left")
     texts = {text: unplaced(text) for text in rows["agent"].unique().drop_nulls()}

@@ -98,7 +98,7 @@ def log_rank(days: pl.Series, event: pl.Series, group: pl.Series, entry: pl.Seri
     from statsmodels.duration.survfunc import survdiff
 
     times = times_of(days, event, entry, among=group.is_not_null().to_numpy())
-    groups = group.cast(pl.String).to_numpy()[times.kept]
+    groups = group.cast(pl.String).rank("dense").to_numpy()[times.kept]  # numbers are told apart faster than words
     compared = _comparable(times, groups)
     if len(np.unique(groups[compared])) < 2:
         raise Unstable(

@@ -13,6 +13,7 @@ from mspike.errors import MspikeError
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 LEVEL = 0.95
+DAYS_A_MONTH = 365.25 / 12
 FROM_THE_START = -0.5  # an entry before day 0, so that an event on day 0 still has its risk set
 
 

@@ -6,7 +6,7 @@ counts, and only progression up to it; a patient without an infusion is seen fro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import polars as pl
@@ -27,12 +27,15 @@ GIVEN_ONCE = ("transplant", "infusion")
 NO_RESPONSE = ("SD", "PD")
 RESPONSE = ("MR", "PR", "VGPR", "CR", "sCR")
 NEVER = 2**30  # a day after every other
+# What is asked of a visit here. A sheet has some 200 columns, and a filter of its rows would copy them all.
+OF_VISITS = ("gid", "opened", "evaluable", "assigned", "after_new_therapy")
 
 
 @dataclass(frozen=True)
 class Earlier:
     """The therapy before each viewpoint.
 
+    derived  what was derived of these patients; its sheet has the columns OF_VISITS at least
     views    one row a viewpoint: see `viewpoints`
     courses  one row a viewpoint, treatment row and agent: see `courses_of_agents`
     history  one row a viewpoint, whether all earlier therapy is known: see `complete_histories`
@@ -48,6 +51,7 @@ class Earlier:
 
 def earlier_therapy(derived: Derived) -> Earlier:
     """What was given before each infusion, and what came of it."""
+    derived = replace(derived, sheet=derived.sheet.select(OF_VISITS))
     views = viewpoints(derived)
     placed = placed_rows(derived.record, derived.settings.lines)
     courses = courses_of_agents(derived, placed, views)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import polars as pl
@@ -15,8 +16,8 @@ TARGETED = ("adc", "bispecific", "car_t")
 STUDY_DRUG = "study_drug"
 
 
-def earlier_targets(earlier: Earlier) -> pl.DataFrame:
-    """Was an agent against BCMA or GPRC5D given before, and how long before the cells were collected?
+def earlier_targets(earlier: Earlier, targets: Sequence[str] = TARGETS) -> pl.DataFrame:
+    """Was an agent against BCMA or GPRC5D (`targets`) given before, and how long before the cells were collected?
 
     One row a viewpoint (key); for each antigen: <antigen>_exposed (null: the history is not complete, or an agent whose
     target is not told may be hiding it), _kinds (adc, bispecific, car_t), _agents, _last_day, _interval_days (from the
@@ -27,7 +28,7 @@ def earlier_targets(earlier: Earlier) -> pl.DataFrame:
     told = earlier.views.select("key")
     untold = pl.col("cls").is_in(TARGETED) & (pl.col("targets").list.len() == 0)
     may_be = earlier.courses.filter(untold | (pl.col("agent_id") == STUDY_DRUG))["key"].unique()
-    for target in TARGETS:
+    for target in targets:
         against = earlier.courses.filter(pl.col("targets").list.contains(target) & pl.col("cls").is_in(TARGETED))
         spans = _spans(against, earlier)
         # A CAR-T whose target nobody named may have been against this one.

@@ -38,7 +38,10 @@ def history_of(derived: Derived) -> pl.DataFrame:
     earlier = earlier_therapy(derived)
     table = refractoriness(earlier)
     groups = grouped(earlier, table)
-    parts = [
+    names = derived.record.patients.select("pid", "patient_id")
+    told = earlier.views.join(names, on="pid", how="left", maintain_order="left")
+    return _side_by_side(
+        told,
         earlier.history.select("key", "unread", history_complete="complete"),
         _line_counts(earlier.placed, earlier.views),
         _state(earlier),
@@ -48,9 +51,26 @@ def history_of(derived: Derived) -> pl.DataFrame:
         earlier_targets(earlier),
         alkylators(earlier),
         functional_risk(earlier),
-    ]
-    names = derived.record.patients.select("pid", "patient_id")
-    told = earlier.views.join(names, on="pid", how="left", maintain_order="left")
+    )
+
+
+def groups_of(earlier: Earlier) -> pl.DataFrame:
+    """By which part of the history are patients grouped? Not the rest, which takes as long again to derive.
+
+    One row a viewpoint, columns as in `history_of`: key, gid, history_complete, lines_before, lines_after,
+    triple_class_*, penta_drug_*, bcma_*.
+    """
+    groups = grouped(earlier, refractoriness(earlier))
+    return _side_by_side(
+        earlier.views.select("key", "gid"),
+        earlier.history.select("key", history_complete="complete"),
+        _line_counts(earlier.placed, earlier.views),
+        *(_one_group(groups, group) for group in GROUPS),
+        earlier_targets(earlier, ("BCMA",)),
+    )
+
+
+def _side_by_side(told: pl.DataFrame, *parts: pl.DataFrame) -> pl.DataFrame:
     for part in parts:
         told = told.join(part, on="key", how="left", maintain_order="left")
     return told

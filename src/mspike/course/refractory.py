@@ -13,6 +13,7 @@ from mspike.knowledge.therapies import agents
 NO_AGENT = ("transplant", "conditioning", "supportive")
 BECAUSE = ("rule", "row", "line", "start", "last", "ongoing", "best", "best_from", "pd", "pd_from")
 ANSWERS = ("exposed", "refractory")
+HOLDS = (*ANSWERS, "combined_exposed", "combined_refractory")
 
 
 def refractoriness(earlier: Earlier) -> pl.DataFrame:
@@ -43,11 +44,13 @@ def _told(courses: pl.DataFrame) -> pl.DataFrame:
 
 def _summed(told: pl.DataFrame, level: str) -> pl.DataFrame:
     """One row an agent, or a class, with the course that decides about it."""
-    told = told.with_columns(level=pl.lit(level), item=pl.col("agent_id" if level == "agent" else "cls"))
-    # What may have been a placebo is no exposure, and no lack of one.
-    given_for_sure = pl.when((~pl.col("doubtful")).any().over("key", "item")).then(True)
-    told = told.with_columns(exposed=given_for_sure).unique(["key", "item"], keep="first", maintain_order=True)
-    return told.select("key", "level", "item", "cls", "exposed", "refractory", *BECAUSE)
+    item = pl.col("agent_id" if level == "agent" else "cls").alias("item")
+    found = told.group_by("key", item, maintain_order=True).agg(
+        pl.col("cls", "refractory", *BECAUSE).first(),
+        # What may have been a placebo is no exposure, and no lack of one.
+        exposed=pl.when((~pl.col("doubtful")).any()).then(True),
+    )
+    return found.select("key", pl.lit(level).alias("level"), "item", "cls", "exposed", "refractory", *BECAUSE)
 
 
 def _with_statements(items: pl.DataFrame, earlier: Earlier) -> pl.DataFrame:
@@ -121,8 +124,7 @@ def grouped(earlier: Earlier, table: pl.DataFrame) -> pl.DataFrame:
     views, record = earlier.views, earlier.derived.record
     said = statements_at(record, views).filter(pl.col("level") == "group")
     said = said.select("key", "stated_exposed", "stated_refractory", group="item", stated_row="row")
-    parts = [_group(group, table, earlier.history, views) for group in GROUPS]
-    both = pl.concat(parts).join(said, on=["key", "group"], how="left", maintain_order="left")
+    both = _pooled(table, earlier).join(said, on=["key", "group"], how="left", maintain_order="left")
     both = both.with_columns(
         *(pl.coalesce(a, f"stated_{a}", f"pooled_{a}").alias(f"combined_{a}") for a in ANSWERS),
         disagrees=pl.any_horizontal(
@@ -133,54 +135,60 @@ def grouped(earlier: Earlier, table: pl.DataFrame) -> pl.DataFrame:
     return both.join(views.select("key", "pid", "gid"), on="key").join(names, on="pid", how="left").sort("key", "group")
 
 
-def _group(group: str, table: pl.DataFrame, history: pl.DataFrame, views: pl.DataFrame) -> pl.DataFrame:
-    needed = {cls: int(value.number) for cls, value in published(RULES).rule(f"exposed.{group}").values.items()}
-    counts = views.select("key").join(history, on="key", how="left", maintain_order="left")
-    counts = counts.join(_counted(table, tuple(needed)), on="key", how="left", maintain_order="left")
-    answers = {
-        name: pl.all_horizontal(_enough(name, cls, number) for cls, number in needed.items())
-        for name in (*ANSWERS, *(f"combined_{a}" for a in ANSWERS))
-    }
-    short = [
-        pl.when(_enough("refractory", cls, number).is_null()).then(pl.lit(f"refractory to {number} {cls}"))
-        for cls, number in needed.items()
-    ]
+def _pooled(table: pl.DataFrame, earlier: Earlier) -> pl.DataFrame:
+    """Does a group hold? key, group, exposed, refractory, pooled_exposed, pooled_refractory, missing.
+
+    It holds if each of its classes has enough agents, and does not if one class cannot have them.
+    """
+    asked = earlier.views.select("key").join(_needed(), how="cross")
+    asked = asked.join(earlier.history.select("key", "complete"), on="key", how="left", maintain_order="left")
+    asked = asked.join(_counted(table), on=["key", "cls"], how="left", maintain_order="left")
+    asked = asked.with_columns(_enough(answer).alias(answer) for answer in HOLDS)
+    short = pl.when(pl.col("refractory").is_null()).then(pl.format("refractory to {} {}", "number", "cls"))
+    found = asked.group_by("key", "group", maintain_order=True).agg(
+        *(pl.col(answer).all(ignore_nulls=False) for answer in HOLDS),
+        complete=pl.col("complete").first(),
+        short=short.drop_nulls(),
+    )
     unread = pl.when(~pl.col("complete")).then(pl.lit("earlier therapy that is not recorded or not recognised"))
-    answers = {name.replace("combined", "pooled"): answer for name, answer in answers.items()}
-    return counts.select(
-        "key", **answers, group=pl.lit(group), missing=pl.concat_list(unread, *short).list.drop_nulls()
+    return found.select(
+        "key",
+        "group",
+        *(pl.col(answer).alias(answer.replace("combined", "pooled")) for answer in HOLDS),
+        missing=pl.concat_list(unread, "short").list.drop_nulls(),
     )
 
 
-def _counted(table: pl.DataFrame, classes: tuple[str, ...]) -> pl.DataFrame:
-    """How many agents of each class hold, and how many might: <answer>_<class>_sure and _most.
+def _needed() -> pl.DataFrame:
+    """group, cls, number: how many agents of which classes make a group."""
+    rules = published(RULES)
+    rows = [(group, cls, int(v.number)) for group in GROUPS for cls, v in rules.rule(f"exposed.{group}").values.items()]
+    return pl.DataFrame(rows, schema={"group": pl.String, "cls": pl.String, "number": pl.Int64}, orient="row")
+
+
+def _counted(table: pl.DataFrame) -> pl.DataFrame:
+    """How many agents of each class (key, cls) hold, and how many might: <answer>_sure and <answer>_most.
 
     "A proteasome inhibitor, not told which" is one agent where no other is known, and may be a further one.
     """
-    told = table.filter(pl.col("cls").is_in(classes))
     vague = [name for name, agent in agents().items() if not agent.specific]
     is_class = pl.col("level") == "class"
     specific = ~is_class & ~pl.col("item").is_in(vague)
-    sums = []
-    for cls in classes:
-        mine = pl.col("cls") == cls
-        for answer in ("exposed", "refractory", "combined_exposed", "combined_refractory"):
-            held, open_ = pl.col(answer).fill_null(False), pl.col(answer).is_null()  # counted apart, not filled in
-            sure = pl.max_horizontal((mine & specific & held).sum(), (mine & held).any().cast(pl.UInt32))
-            possible = (mine & ~is_class & (held | open_)).sum()
-            # A statement on the whole class counts as one agent of it; where it denies the class there is none.
-            possible = pl.max_horizontal(possible, (mine & (held | open_)).any().cast(pl.UInt32))
-            denied = (mine & is_class & ~pl.col(answer)).any()
-            most = pl.when(denied & (sure == 0)).then(0).otherwise(possible)
-            sums += [
-                sure.cast(pl.Int64).alias(f"{answer}_{cls}_sure"),
-                most.cast(pl.Int64).alias(f"{answer}_{cls}_most"),
-            ]
-    return told.group_by("key").agg(sums)
+    sums = {}
+    for answer in HOLDS:
+        held, open_ = pl.col(answer).fill_null(False), pl.col(answer).is_null()  # counted apart, not filled in
+        sure = pl.max_horizontal((specific & held).sum(), held.any().cast(pl.UInt32))
+        # A statement on the whole class counts as one agent of it; where it denies the class there is none.
+        possible = pl.max_horizontal((~is_class & (held | open_)).sum(), (held | open_).any().cast(pl.UInt32))
+        denied = (is_class & ~pl.col(answer)).any()
+        sums[f"{answer}_sure"] = sure.cast(pl.Int64)
+        sums[f"{answer}_most"] = pl.when(denied & (sure == 0)).then(0).otherwise(possible).cast(pl.Int64)
+    return table.group_by("key", "cls").agg(**sums)
 
 
-def _enough(answer: str, cls: str, number: int) -> pl.Expr:
+def _enough(answer: str) -> pl.Expr:
     """Are there so many agents of the class? Where something earlier is unknown there may be more than are known."""
-    sure = pl.col(f"{answer}_{cls}_sure").fill_null(0)  # nobody mentions one
-    most = pl.col(f"{answer}_{cls}_most").fill_null(0)
+    sure = pl.col(f"{answer}_sure").fill_null(0)  # nobody mentions one
+    most = pl.col(f"{answer}_most").fill_null(0)
+    number = pl.col("number")
     return pl.when(sure >= number).then(True).when(pl.col("complete") & (most < number)).then(False)

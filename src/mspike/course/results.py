@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from mspike.course.agents import note_unrecognised
-from mspike.course.derived import derive
+from mspike.course.derived import Derived, derive
 from mspike.course.endpoints import endpoints_of
 from mspike.course.genetics import note_unrecognised_markers
 from mspike.course.reasons import reasons_of
@@ -22,20 +22,19 @@ def results_of(record: Record, criteria: Criteria, settings: Settings) -> dict[s
     sheet, courses = derived.sheet, derived.courses
     radiotherapy = record.treatments.filter(pl.col("role") == "radiotherapy").select("pid", day="start_date")
     endpoints = endpoints_of(courses, sheet, radiotherapy, settings)
-    findings = Findings()
-    _note(record, courses, sheet, findings)
     return {
         "assessments": assessments_table(sheet, record.calendar),
         "courses": courses_table(courses, record.calendar),
         "endpoints": endpoints_table(endpoints, courses, record.calendar),
         "mrd_status": mrd_table(derived.mrd, record),
         "reasons": reasons_of(sheet, courses, criteria, settings, record.calendar),
-        "findings": ordered([record.findings, findings.frame()]),
+        "findings": findings_of(derived),
     }
 
 
-def _note(record: Record, courses: pl.DataFrame, sheet: pl.DataFrame, findings: Findings) -> None:
-    """What only shows once the visits are judged."""
+def findings_of(derived: Derived) -> pl.DataFrame:
+    """What is wrong with the data of these patients, also what only shows once the visits are judged."""
+    record, sheet, courses, findings = derived.record, derived.sheet, derived.courses, Findings()
     untreated = record.patients.join(courses.select("pid").unique(), on="pid", how="anti")
     note_unrecognised(record, findings)
     note_unrecognised_markers(record, findings)
@@ -76,3 +75,4 @@ def _note(record: Record, courses: pl.DataFrame, sheet: pl.DataFrame, findings: 
         problem="derived_instead",
         expected="no assigned category where raw values exist; the derived one stands",
     )
+    return ordered([record.findings, findings.frame()])

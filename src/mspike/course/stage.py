@@ -6,6 +6,7 @@ ISS, R-ISS, R2-ISS and the 2025 definition were built for newly diagnosed diseas
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import polars as pl
@@ -55,14 +56,23 @@ def stages_of(derived: Derived) -> pl.DataFrame:
     - the inputs: `<analyte>_lo`, `_hi`, `_day`, ldh_limit, and each marker with `_day`, `_fraction`, `_above` and
       `_allelic`; amounts and fractions on the grid of the record.
     """
+    return _told(_with_high_risk(_with_r2iss(_revised(derived))), SCORES)
+
+
+def revised_stages_of(derived: Derived) -> pl.DataFrame:
+    """The part of `stages_of` without R2-ISS and the definition of 2025, for whoever asks for neither."""
+    return _told(_revised(derived), ("iss", "riss"))
+
+
+def _revised(derived: Derived) -> pl.DataFrame:
+    """All but the two later scores, with the columns that they are made from."""
     frame = values_at(derived.record, points_of(derived))
     frame = with_plasma_cell_leukaemia(with_extramedullary(frame, derived.record), derived.record)
-    frame = _with_markers(frame, derived).with_columns(**_items())
-    frame = _with_iss(frame)
-    frame = _with_riss(frame)
-    frame = _with_r2iss(frame)
-    frame = _with_high_risk(frame)
-    stages = [pl.when(pl.col(f"{s}_low") == pl.col(f"{s}_high")).then(f"{s}_low").alias(s) for s in SCORES]
+    return _with_riss(_with_iss(_with_markers(frame, derived).with_columns(**_items())))
+
+
+def _told(frame: pl.DataFrame, scores: Sequence[str]) -> pl.DataFrame:
+    stages = [pl.when(pl.col(f"{s}_low") == pl.col(f"{s}_high")).then(f"{s}_low").alias(s) for s in scores]
     helping = [c for c in frame.columns if c.startswith("_")]
     return frame.with_columns(stages).drop("point", "first", "last", "genetics_until", "imaging_until", *helping)
 

@@ -248,7 +248,8 @@ def _progressions(record: Record, pids: pl.Series) -> dict[int, list[int]]:
     told = record.responses.filter(pl.col("response") == "PD").select("pid", day="date")
     stopped = record.treatments.filter(pl.col("stop_reason").str.contains(PROGRESSION)).select("pid", day="end_date")
     days = pl.concat([told, stopped]).drop_nulls().filter(pl.col("pid").is_in(pids.implode())).unique().sort("day")
-    return {pid[0]: part["day"].to_list() for pid, part in days.group_by("pid")}
+    told = days.group_by("pid").agg("day")
+    return dict(zip(told["pid"], told["day"].to_list(), strict=True))
 
 
 def _placed(heads: pl.DataFrame, progressions: dict[int, list[int]], rules: str) -> Iterator[Placed]:

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import altair as alt
 
+from mspike.cohort.times import DAYS_A_MONTH
 from mspike.figures.palette import INK, MUTED
 from mspike.figures.saved import SIZE
 
-DAYS_A_MONTH = 365.25 / 12
 Unit = Literal["months", "days"]
 Side = Literal["left", "center", "right"]
 STEPS: dict[Unit, tuple[int, ...]] = {

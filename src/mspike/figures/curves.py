@@ -9,7 +9,7 @@ from typing import Any
 
 import altair as alt
 
-from mspike.figures.axes import Plane, Unit, day_zero, in_unit, of, percent_axis, text, time_axis, whole
+from mspike.figures.axes import Plane, Unit, day_zero, in_unit, of, percent_axis, text, time_axis
 from mspike.figures.labels import LETTER, LINE_HEIGHT, spread, width_of, wrapped
 from mspike.figures.palette import MUTED, Stroke
 from mspike.figures.saved import PADDING, PRINT_WIDTH, SMALL
@@ -20,7 +20,7 @@ SAMPLE = 22  # pixels: length of the piece of line before a label
 STEPS_DRAWN = 1000  # along the axis; more could not be seen
 TICKS_DRAWN = 150  # patients censored on one curve; marks of more would only thicken it
 
-Counted = tuple[str, Sequence[int]]
+Counted = tuple[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def curves_drawn(lines: Sequence[Traced], axes: Axes, *, half: bool, at_risk: Se
     """The plot: intervals, curves, marks of censoring, names at the ends, number at risk.
 
     half     draws 50 %
-    at_risk  rows below the axis: a name, and the number at risk at each tick
+    at_risk  rows below the axis: a name, and the number at risk at each tick, in words
     """
     left, right = _left(at_risk or ()), _right(lines)
     height = max(HEIGHT, sum(_label_height(line) for line in lines))
@@ -175,7 +175,7 @@ def _risk(plane: Plane, at_risk: Sequence[Counted], ticks: Sequence[int], left: 
         for place, part in enumerate(parts):
             names.append({"x": edge, "y": plane.y(down + LINE_HEIGHT * (place + 1)), "words": part})
         for tick, count in zip(ticks, counts, strict=True):
-            figures.append({"x": tick, "y": plane.y(down + LINE_HEIGHT), "words": whole(count)})
+            figures.append({"x": tick, "y": plane.y(down + LINE_HEIGHT), "words": count})
         down += LINE_HEIGHT * len(parts)
     return [
         text(heads, plane, "x", "y", "words", colour=MUTED, size=SMALL),

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from mspike.cohort.survival import Curve
 from mspike.errors import WrongUsage
-from mspike.figures.axes import Unit, in_days, time_ticks
-from mspike.figures.curves import Axes, Traced, curves_drawn
+from mspike.figures.axes import Unit, in_days, time_ticks, whole
+from mspike.figures.curves import Axes, Counted, Traced, curves_drawn
 from mspike.figures.palette import ALARM, INK, STROKES, Stroke
 from mspike.figures.saved import Figure, dressed
 from mspike.figures.survival import counted, percent
@@ -29,23 +29,38 @@ def incidence_chart(
     free: Curve | None = None,
     until_days: float | None = None,
     notes: Sequence[str] = (),
+    at_risk: Mapping[str, Sequence[str]] | None = None,
+    what: str = "Cumulative incidence",
 ) -> Figure:
     """What share has had each event by each time, where one event precludes the other?
 
     causes  cause -> days, incidence, low, high (proportions), by days (Aalen-Johansen)
+            or, to compare groups, group -> the same of one cause
     free    the curve of patients free of any event: gives the number at risk below the axis
+    at_risk instead of `free`: a name, and the number at risk in words at each of `incidence_ticks`
+    what    the vertical axis says
     """
     _some(causes)
-    ticks = time_ticks(_last_day(causes, until_days), unit)
+    ticks = incidence_ticks(causes, unit, until_days)
     end = in_days(ticks[-1], unit)
     lines = [
-        Traced(WORDS.get(cause, cause), _stroke(cause, place), _steps(table, end), _words(table))
-        for place, (cause, table) in enumerate(causes.items())
+        Traced(WORDS.get(cause, cause), stroke, _steps(table, end), _words(table))
+        for (cause, table), stroke in zip(causes.items(), _strokes(causes), strict=True)
     ]
-    rows = None if free is None else [("Free of any event", counted(free, ticks, unit))]
+    rows: Sequence[Counted] | None = (
+        None if free is None else [("Free of any event", [whole(n) for n in counted(free, ticks, unit)])]
+    )
+    rows = rows if at_risk is None else list(at_risk.items())
     said = [*notes, "Bands and brackets: 95 % confidence intervals. Each event precludes the others (Aalen-Johansen)."]
-    axes = Axes("Cumulative incidence, %", unit, origin, ticks)
+    axes = Axes(f"{what}, %", unit, origin, ticks)
     return dressed(curves_drawn(lines, axes, half=False, at_risk=rows), title, said)
+
+
+def incidence_ticks(
+    causes: Mapping[str, pl.DataFrame], unit: Unit = "months", until_days: float | None = None
+) -> list[int]:
+    """The ticks of the figure, in the unit; its table tells the estimates there."""
+    return time_ticks(_last_day(causes, until_days), unit)
 
 
 def incidence_table(
@@ -60,7 +75,7 @@ def incidence_table(
     Null behind the last day known of the cause; at_risk is null where no curve `free` is given.
     """
     _some(causes)
-    ticks = time_ticks(_last_day(causes, until_days), unit)
+    ticks = incidence_ticks(causes, unit, until_days)
     at_risk = [None] * len(ticks) if free is None else counted(free, ticks, unit)
     rows: list[dict[str, Any]] = []
     for cause, table in causes.items():
@@ -75,8 +90,11 @@ def _some(causes: Mapping[str, pl.DataFrame]) -> None:
         raise WrongUsage("A figure of incidence needs at least one cause with a row; none was given.")
 
 
-def _stroke(cause: str, place: int) -> Stroke:
-    return CAUSES.get(cause, STROKES[(place + 2) % len(STROKES)])
+def _strokes(causes: Iterable[str]) -> list[Stroke]:
+    """Causes by their own lines; groups by those that they have in every figure."""
+    names = list(causes)
+    others = 2 if any(name in CAUSES for name in names) else 0
+    return [CAUSES.get(name, STROKES[(place + others) % len(STROKES)]) for place, name in enumerate(names)]
 
 
 def _last_day(causes: Mapping[str, pl.DataFrame], until_days: float | None) -> float:

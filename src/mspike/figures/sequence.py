@@ -59,12 +59,13 @@ def ways(cohort: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def sequence_table(cohort: pl.DataFrame) -> pl.DataFrame:
+def sequence_table(cohort: pl.DataFrame, least: int = 0) -> pl.DataFrame:
     """The flows: from_stage, from_name, to_stage, to_name, n, from_n, percent (of those who were in from_name).
 
+    least  names of fewer patients are put together, until none is smaller; flows may still be
     Where the way ends, to_name is null: those patients stay in from_name.
     """
-    return _flows(_joined(ways(cohort)))
+    return _flows(_joined(ways(cohort), least))
 
 
 def _flows(told: pl.DataFrame) -> pl.DataFrame:
@@ -87,15 +88,34 @@ def _flows(told: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _joined(told: pl.DataFrame) -> pl.DataFrame:
+def _joined(told: pl.DataFrame, least: int = 0) -> pl.DataFrame:
     """Of more than eight names in a stage the rarest become "others", in figure and table alike."""
     for stage in STAGES:
+        told = _without_small(told, stage, least)
         counts = told[stage].drop_nulls().value_counts(sort=True)
         if counts.height > MOST:
             kept = counts.sort("count", stage, descending=[True, False])[stage][: MOST - 1].to_list()
             rare = pl.col(stage).is_not_null() & ~pl.col(stage).is_in(kept)
             told = told.with_columns(pl.when(rare).then(pl.lit(OTHERS)).otherwise(stage).alias(stage))
     return told
+
+
+def _without_small(told: pl.DataFrame, stage: str, least: int) -> pl.DataFrame:
+    """Names of too few patients become "others", with the next larger where all of them together are still too few.
+
+    Where the way ends is a group too: whoever is not in the stage can be counted.
+    """
+    sizes = sorted(told[stage].value_counts().iter_rows(), key=lambda row: (row[1], row[0] or ""))
+    small: list[str | None] = []
+    together = 0
+    for name, n in sizes:
+        if n < least or 0 < together < least:
+            small, together = [*small, name], together + n
+    if not small:
+        return told
+    return told.with_columns(
+        pl.when(pl.col(stage).is_in(small, nulls_equal=True)).then(pl.lit(OTHERS)).otherwise(stage).alias(stage)
+    )
 
 
 def _ordered(names: pl.Series) -> list[str]:
@@ -121,7 +141,10 @@ class _Node:
 
 
 def sequence_chart(cohort: pl.DataFrame, title: str, *, notes: Sequence[str] = ()) -> Figure:
-    """Which way did the patients go: which CAR-T, which failure, which therapy next, which outcome? See `ways`."""
+    """Which way did the patients go: which CAR-T, which failure, which therapy next, which outcome? See `ways`.
+
+    Bands of few patients are drawn as they are: not for publication where small counts are kept back.
+    """
     told = _joined(ways(cohort))
     if told.is_empty():
         raise WrongUsage("A sequence needs patients; the cohort is empty.")

@@ -14,7 +14,8 @@ from mspike.figures.labels import width_of
 from mspike.figures.palette import INK, MUTED
 from mspike.figures.saved import PADDING, PRINT_WIDTH, SMALL, Figure, dressed
 
-ROW = 22  # pixels
+ROW, NARROW, MANY = 22, 17, 30  # pixels; of more rows than that each is narrow, so that the figure stays on a page
+COUNTS = 110  # pixels: room for events / n
 ROUND = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 10, 20)
 WIDEST = (0.05, 20.0)  # limits of the axis; an interval that goes on ends in an arrow
 NOT_ESTIMABLE, REFERENCE = "not estimable", "reference"
@@ -31,14 +32,17 @@ def subgroups_chart(
     """In which subgroups is the hazard higher or lower, and how sure is that?
 
     frame   subgroup, level, n, events, hazard_ratio, low, high, and if at hand reference (bool); a row a level, in the
-            order to be shown. No hazard_ratio: not estimable, unless the row is the reference
+            order to be shown. No hazard_ratio: not estimable, unless the row is the reference, or `told` (if at hand)
+            says why. No events: kept back
     better  what lies left and right of 1
     """
     rows = _rows(frame)
     span = _span(frame)
     ticks = [value for value in ROUND if span[0] * 0.999 <= value <= span[1] * 1.001]
-    left = max([120, *(width_of(row["words"]) + (14 if row["kind"] == "level" else 0) for row in rows)]) + 110
-    height = ROW * (len(rows) + 0.5)
+    left = max(
+        [120 + COUNTS, *(width_of(row["words"]) + (14 + COUNTS if row["kind"] == "level" else 24) for row in rows)]
+    )
+    height = (ROW if len(rows) <= MANY else NARROW) * (len(rows) + 0.5)
     plane = Plane(
         PRINT_WIDTH - 2 * PADDING - left - 130, height, math.log(span[0]), math.log(span[1]), len(rows) + 0.5, 0,
         _axis(ticks),
@@ -91,7 +95,7 @@ def _told(row: dict[str, Any]) -> str:
     if row.get("reference"):
         return REFERENCE
     if row["hazard_ratio"] is None:
-        return NOT_ESTIMABLE
+        return str(row.get("told") or NOT_ESTIMABLE)
     if row["low"] is None or row["high"] is None:
         return f"{row['hazard_ratio']:.2f}"
     return f"{row['hazard_ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"

@@ -9,7 +9,7 @@ import polars as pl
 
 from mspike.cohort.survival import Curve, at_risk_at, survival_at
 from mspike.errors import WrongUsage
-from mspike.figures.axes import Unit, in_days, in_unit, time_ticks
+from mspike.figures.axes import Unit, in_days, in_unit, time_ticks, whole
 from mspike.figures.curves import TICKS_DRAWN, Axes, Traced, curves_drawn
 from mspike.figures.palette import STROKES
 from mspike.figures.saved import Figure, dressed
@@ -27,6 +27,8 @@ def survival_chart(
     unit: Unit = "months",
     until_days: float | None = None,
     notes: Sequence[str] = (),
+    at_risk: Mapping[str, Sequence[str]] | None = None,
+    words: Mapping[str, Sequence[str]] | None = None,
 ) -> Figure:
     """How long do they live, or live without progression, and how sure is that?
 
@@ -35,19 +37,30 @@ def survival_chart(
     origin      what day 0 is: infusion, failure, apheresis
     until_days  ends the axis there; the estimates do not change
     notes       sentences below: the test that compared the groups, the settings
+    at_risk     by group, in words at each of `survival_ticks`, where the numbers themselves must not be printed
+    words       by group, what stands below its name, for the same reason
     """
     drawn, left_out = _largest(curves)
-    ticks = time_ticks(_last_day(drawn, until_days), unit)
-    lines = [_traced(name, drawn[name], place, ticks, unit, len(drawn)) for place, name in enumerate(drawn)]
+    ticks = survival_ticks(curves, unit, until_days)
+    told = words or {name: _words(curve, unit, len(drawn)) for name, curve in drawn.items()}
+    lines = [_traced(name, drawn[name], place, ticks, unit, told[name]) for place, name in enumerate(drawn)]
     said = [
         *notes,
         f"Bands and brackets: 95 % confidence intervals; medians in {unit}; NR: not reached.",
         _censoring(lines, drawn),
         left_out,
     ]
-    at_risk = [(name, counted(curve, ticks, unit)) for name, curve in drawn.items()]
+    below = [
+        (name, at_risk[name] if at_risk else [whole(n) for n in counted(curve, ticks, unit)])
+        for name, curve in drawn.items()
+    ]
     axes = Axes(f"{endpoint}, %", unit, origin, ticks)
-    return dressed(curves_drawn(lines, axes, half=True, at_risk=at_risk), title, said)
+    return dressed(curves_drawn(lines, axes, half=True, at_risk=below), title, said)
+
+
+def survival_ticks(curves: Mapping[str, Curve], unit: Unit = "months", until_days: float | None = None) -> list[int]:
+    """The ticks of the figure of these curves, in the unit; its table tells the estimates there."""
+    return time_ticks(_last_day(_largest(curves)[0], until_days), unit)
 
 
 def survival_table(
@@ -57,7 +70,7 @@ def survival_table(
 
     Null behind the last day that a group was followed. Every group is here, also one that the figure leaves out.
     """
-    ticks = time_ticks(_last_day(_largest(curves)[0], until_days), unit)
+    ticks = survival_ticks(curves, unit, until_days)
     return pl.concat([_at_ticks(name, curve, ticks, unit) for name, curve in curves.items()])
 
 
@@ -96,7 +109,7 @@ def _last_day(curves: Mapping[str, Curve], until_days: float | None) -> float:
     return last if until_days is None else min(last, until_days)
 
 
-def _traced(name: str, curve: Curve, place: int, ticks: Sequence[int], unit: Unit, groups: int) -> Traced:
+def _traced(name: str, curve: Curve, place: int, ticks: Sequence[int], unit: Unit, words: Sequence[str]) -> Traced:
     end = in_days(ticks[-1], unit)
     table = curve.table.filter(pl.col("days") <= end)
     steps = [
@@ -109,8 +122,8 @@ def _traced(name: str, curve: Curve, place: int, ticks: Sequence[int], unit: Uni
         steps.append((end, *steps[-1][1:]))
     ends = table.filter(pl.lit(curve.table["censored"].sum() <= TICKS_DRAWN) & (pl.col("censored") > 0))
     censored = [(row["days"], 100 * row["survival"]) for row in ends.iter_rows(named=True)]
-    shown = curve.median if curve.median is not None and curve.median <= end and groups <= FEW else None
-    return Traced(name, STROKES[place], steps, _words(curve, unit, groups), censored, shown)
+    shown = curve.median if curve.median is not None and curve.median <= end and len(words) > 2 else None
+    return Traced(name, STROKES[place], steps, words, censored, shown)
 
 
 def percent(share: float | None) -> float | None:

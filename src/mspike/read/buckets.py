@@ -7,12 +7,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import polars as pl
 
@@ -20,12 +17,10 @@ from mspike.read.folder import RawTable, Source
 from mspike.record.results import CATEGORICAL
 
 BUCKET_ROWS = 800_000
-WORKERS = 3  # buckets in hand at once: polars works outside the interpreter's lock; more only cost memory
 SMALL_BYTES = 60_000_000
 
 Bucket = dict[str, pl.DataFrame]
 Load = Callable[[], Bucket]
-Made = TypeVar("Made")
 
 
 def _load(frames: dict[str, pl.LazyFrame]) -> Bucket:
@@ -154,15 +149,3 @@ def _part(raw: RawTable, folder: Path, numbered: pl.DataFrame) -> None:
         statistics=False,
         engine="streaming",
     )
-
-
-def in_order(work: Callable[[Load], Made], loads: Iterator[Load]) -> Iterator[Made]:
-    """Works on a few buckets at once and gives the answers in order; never holds more than that in memory."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        waiting: deque[Future[Made]] = deque()
-        for load in loads:
-            waiting.append(pool.submit(work, load))
-            if len(waiting) > WORKERS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -242,3 +243,9 @@ def _calendar(tables: dict[str, RawTable]) -> Calendar:
             votes = calendar_votes(column)
             iso, days = iso + votes[0], days + votes[1]
     return "day" if days > iso else "iso"
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file: two runs that name the same hashes read the same data."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -51,6 +51,14 @@ def clean_record(raw: dict[str, pl.DataFrame], calendar: Calendar) -> Record:
     return Record(calendar, patients, **tables, findings=findings.frame(), rows=rows)
 
 
+def add_counts(rows: dict[str, dict[str, int]], more: dict[str, dict[str, int]]) -> None:
+    """Adds the rows of one bucket, table by table: rows, used, set aside."""
+    for table, count in more.items():
+        sums = rows.setdefault(table, dict.fromkeys(count, 0))
+        for key, value in count.items():
+            sums[key] += value
+
+
 def _count(given: pl.DataFrame, used: pl.DataFrame) -> dict[str, int]:
     return {"rows": given.height, "used": used.height, "set_aside": given.height - used.height}
 

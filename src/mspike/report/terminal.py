@@ -96,25 +96,42 @@ def marked(category: str | None) -> str:
 @contextmanager
 def progress(what: str) -> Iterator[Progress | None]:
     """A bar on stderr with rate and remaining time, for people only and only where the work takes long."""
+    with steps(what) as (tell,):
+        yield tell
+
+
+@contextmanager
+def steps(*names: str) -> Iterator[tuple[Progress | None, ...]]:
+    """A bar a step, one below the other, each from the moment it is first told of. See `progress`."""
     if not sys.stderr.isatty():
-        yield None
+        yield (None,) * len(names)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
     bar = Bar(*columns, TimeRemainingColumn(), console=console(stderr=True), transient=True)
-    task = bar.add_task(what, total=None, rate="")
     start = time.monotonic()
-
-    def tell(done: int, total: int) -> None:
-        passed = time.monotonic() - start
-        if passed < PATIENCE_SECONDS:
-            return
-        bar.start()
-        bar.update(task, completed=done, total=total, rate=f"{done / passed:.1f}/s")
-
     try:
-        yield tell
+        yield tuple(_told_by(bar, name, start) for name in names)
     finally:
         bar.stop()
+
+
+def _told_by(bar: Any, name: str, start: float) -> Progress:
+    task = bar.add_task(name, total=None, rate="", visible=False, start=False)
+    begun: list[float] = []
+
+    def tell(done: int, total: int) -> None:
+        now = time.monotonic()
+        if not begun:
+            begun.append(now if done == 0 else start)
+            bar.start_task(task)
+        if now - start < PATIENCE_SECONDS:
+            return
+        bar.start()
+        passed = now - begun[0]
+        rate = f"{done / passed:.1f}/s" if passed and done else ""
+        bar.update(task, completed=done, total=total, rate=rate, visible=True)
+
+    return tell

@@ -166,9 +166,10 @@ def _with_limbs(days: pl.DataFrame) -> pl.DataFrame:
 def _with_onset(days: pl.DataFrame) -> pl.DataFrame:
     """begun, and the day of the first fever since signs were last all absent (`since`)."""
     absent = (pl.col("organ_hi") == 0) & pl.col("fever").eq_missing(False)
-    days = days.with_columns(spell=absent.cast(pl.Int16).cum_sum().over("gid"))
-    fever = pl.when(pl.col("fever")).then(pl.col("day"))
-    since = fever.cum_min().forward_fill().over("gid", "spell")
+    # The days stand in order: another infusion, or a day without any sign, begins another spell.
+    days = days.with_columns(spell=(absent | (pl.col("gid") != pl.col("gid").shift())).fill_null(True).cum_sum())
+    first = pl.when(pl.col("fever")).then(pl.col("day")).min().over("spell")
+    since = pl.when(pl.col("day") >= first).then(first)
     return days.with_columns(since=since, begun=since.is_not_null())
 
 

@@ -136,7 +136,8 @@ def after_infusion(rows: pl.DataFrame, episodes: pl.DataFrame, day: str = "day")
 def spans_of(episodes: pl.DataFrame) -> pl.DataFrame:
     """gid, pid, index_day and the day of the patient's next infusion, from which on things belong to that one."""
     spans = episodes.select("gid", "pid", pl.col("index_day").cast(pl.Int32)).sort("pid", "index_day", "gid")
-    return spans.with_columns(until_day=pl.col("index_day").shift(-1).over("pid"))
+    again = pl.col("pid") == pl.col("pid").shift(-1)
+    return spans.with_columns(until_day=pl.when(again).then(pl.col("index_day").shift(-1)))
 
 
 def named(items: dict[str, pl.Expr]) -> pl.Expr:

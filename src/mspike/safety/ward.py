@@ -33,7 +33,8 @@ def in_window(rows: pl.DataFrame, episodes: pl.DataFrame, day: str) -> pl.DataFr
 
 def ward_rows(record: Record, episodes: pl.DataFrame, analytes: tuple[str, ...]) -> pl.DataFrame:
     """gid, at, day, sign, lo, hi, word, text, explained: the results of these ward analytes on graded days."""
-    rows = record.results.filter(pl.col("analyte").is_in(list(analytes)))
+    columns = ["pid", "day", "lo", "hi", "analyte", "state", "value", "attribution"]
+    rows = record.results.select(columns).filter(pl.col("analyte").is_in(list(analytes)))
     mark = pl.col("attribution").cast(pl.String).str.to_lowercase()
     rows = rows.filter(mark.ne_missing("spurious")).select(
         "pid", "day", "lo", "hi",
@@ -100,9 +101,12 @@ def worst(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def by_sign(days: pl.DataFrame, signs: tuple[str, ...]) -> pl.DataFrame:
-    """One row an infusion and day: `<sign>_lowest`, `_highest` and `_text`, empty where the sign was not recorded."""
+    """One row an infusion and day: `<sign>_lowest`, `_highest` and `_text`, empty where the sign was not recorded.
+
+    days  what `worst` gives: in order of infusion and day
+    """
     key = ["gid", "at", "day"]
-    wide = days.select(key).unique().sort("gid", "at")
+    wide = days.select(key).unique(["gid", "at"], keep="first", maintain_order=True)
     for sign in signs:
         one = days.filter(pl.col("sign") == sign).select(
             *key,
