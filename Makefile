@@ -50,6 +50,8 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/study.py
+	$(BIN)/python bench/spark.py
 
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py

@@ -21,6 +21,7 @@ from polars.testing import assert_frame_equal
 from engines.buckets_at_work import broken, every_kind, results_after_a_wait, unreadable, waited_for
 from functional.command_line import called
 from mspike import run
+from mspike.asking import question
 from mspike.demo import write_demo_registry
 from mspike.engines import engine_named
 from mspike.engines.local import LocalEngine
@@ -29,6 +30,7 @@ from mspike.engines.spark_session import session
 from mspike.errors import UnreadableInput, WrongUsage
 from mspike.read import buckets
 from mspike.read.folder import open_registry
+from mspike.study.gathered import gather
 
 MASTER = "local-cluster[2,1,1024]"
 PATIENTS = 15
@@ -120,6 +122,17 @@ def test_a_cluster_writes_the_same_tables_to_the_byte(kind, spark, registry, tmp
     assert len(told_of(tmp_path / "spark")) == len(run.TABLES)
     assert totals == {1} if kind == "workbook" else totals <= {BUCKETS - 1, BUCKETS}
     assert {path.name for path in tmp_path.iterdir()} <= {"local", "spark", "registry", "registry.xlsx"}
+
+
+def test_a_study_on_a_cluster_rests_on_the_same_tables(spark, registry, tmp_path):
+    """What is told of them has no engine any more: `gather` is all of a study that a cluster does."""
+    asked = question(registry)
+    here, there = (gather(asked, tmp_path / name, engine_named(name)) for name in ("local", "spark"))
+    assert there.patients == here.patients == PATIENTS and there.rows == here.rows
+    for table in ("cohort", "safety", "findings"):
+        assert_frame_equal(getattr(there, table), getattr(here, table), check_exact=True)
+    for table in ("visits", "values"):
+        assert_frame_equal(getattr(there, table).collect(), getattr(here, table).collect(), check_exact=True)
 
 
 def test_tables_of_every_type_and_facts_come_back_as_they_were_in_the_order_of_the_buckets(spark, registry, tmp_path):

@@ -7,14 +7,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mspike.run import _Writer
+from mspike.write.results import TableWriter
 
 WORDS = ["urine", "serum", None, "dflc"] * 10_000 + ["dflc", None, "urine", "serum"] * 10_000
 
 
 def written(folder: Path, *buckets: pl.DataFrame) -> bytes:
     folder.mkdir()
-    writer = _Writer(folder, "reasons", False, "stamp")
+    writer = TableWriter(folder, "reasons", False, "stamp")
     for bucket in buckets:
         writer.write(bucket)
     assert writer.close() == sum(bucket.height for bucket in buckets)

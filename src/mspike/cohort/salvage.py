@@ -151,3 +151,13 @@ def _relation() -> pl.Expr:
         .when(~pl.col("aimed") & ~open_ & pl.col("place").is_not_null())
         .then(pl.lit("no_target"))
     )
+
+
+def datable(points: pl.DataFrame) -> pl.DataFrame:
+    """The patients of whom it is known whether and when they got a therapy after failure.
+
+    A therapy without its day cannot be counted from the day it began. Taken for none it would lend its patients' days
+    to those without; such patients are left out.
+    """
+    undated = pl.col("first_salvage_day").is_null() & (pl.col("first_salvage_class") != "none").fill_null(True)
+    return points.filter(~undated)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from mspike.cohort.disclosure import hidden_cells
-from mspike.cohort.strata import Stratum
+from mspike.cohort.strata import TARGETED_CLASSES, Stratum
+from mspike.figures.palette import band
 from mspike.study.cells import NOT_KNOWN
 
 ALL = "All patients"
@@ -47,6 +48,8 @@ def levels_of(column: pl.Series, stratum: Stratum) -> list[str]:
 
 def words_of(level: str | None) -> str:
     """A level as a table names it."""
+    if level in TARGETED_CLASSES:
+        return band(level).name
     return NOT_KNOWN if level is None else _YES_NO.get(level, level.replace("_", " "))
 
 

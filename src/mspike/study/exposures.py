@@ -10,6 +10,7 @@ import polars as pl
 
 from mspike.cohort.disclosure import hidden_cells
 from mspike.cohort.exposure import NOT_YET, episodes, salvage
+from mspike.cohort.salvage import datable
 from mspike.cohort.strata import RELATIONS, SALVAGE_CLASSES
 from mspike.cohort.times import Unstable
 from mspike.figures.palette import band
@@ -68,16 +69,6 @@ def too_many_undated(points: pl.DataFrame, plan: Plan) -> str | None:
         "had one lived until then; compared without them, the time before a therapy would look more dangerous than it "
         "was. Record the start of each therapy."
     )
-
-
-def datable(points: pl.DataFrame) -> pl.DataFrame:
-    """The patients of whom it is known whether and when they got a therapy after failure.
-
-    A therapy without its day cannot be counted from the day it began. Taken for none it would lend its patients' days
-    to those without; such patients are left out.
-    """
-    undated = pl.col(STARTED).is_null() & (pl.col("first_salvage_class") != "none").fill_null(True)
-    return points.filter(~undated)
 
 
 def exposed(points: pl.DataFrame, kind: str, plan: Plan) -> Exposed:

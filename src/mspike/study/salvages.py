@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from mspike.cohort.outcomes import time_points
+from mspike.cohort.salvage import datable
 from mspike.cohort.strata import SALVAGE_CLASSES, STRATA
 from mspike.figures.sequence import sequence_chart
 from mspike.study.contrasts import FEW
@@ -16,7 +17,6 @@ from mspike.study.exposures import (
     KINDS,
     STARTED,
     Exposed,
-    datable,
     exposed,
     exposures_table,
     therapy_words,
