@@ -403,4 +403,6 @@ def _(folder, results):
 
 
 if __name__ == "__main__":
-    app.run()
+    _, _told = app.run()
+    print(_told["results"])
+    print(f"Figures and tables lie in {_told['folder']}.")

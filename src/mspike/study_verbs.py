@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,6 +40,13 @@ Penalty = Annotated[
     ),
 ]
 Landmark = Annotated[int, typer.Option(metavar="DAYS", help="Day after infusion of the landmark analysis.")]
+Title = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="What the registry is called in the title of the page.")
+]
+NamePatients = Annotated[
+    bool,
+    typer.Option("--name-patients", help="Figures of single patients and their files carry ids instead of numbers."),
+]
 Figures = Annotated[str, typer.Option(metavar="KINDS", help="Files of each figure: svg, png, pdf, in any combination.")]
 
 
@@ -53,6 +61,8 @@ def study(
     penalty: Penalty = None,
     landmark: Landmark = 91,
     figures: Figures = "svg",
+    title: Title = None,
+    name_patients: NamePatients = False,
     edition: Edition = EDITION,
     set_: Set = None,
     engine: Engine = "local",
@@ -76,18 +86,23 @@ def study(
 
     plan = plan_of(
         origin=from_, by=by or (), observed_from=observed_from, min_cell=min_cell, penalty=penalty,
-        landmark_days=landmark,
+        landmark_days=landmark, name_patients=name_patients,
     )  # fmt: skip
     chosen = _with_censoring(settings_given(set_), censoring)
     with naming_damage(registry), steps("judge patients", "tell sections", "draw figures") as (judge, tell, draw):
         told = write_registry_study(
-            registry, out, plan, edition=edition, settings=chosen, figures=figures, engine=engine, master=master,
-            progress=judge, telling=tell, drawing=draw and (lambda _, number, total: draw(number - 1, total)),
+            registry, out, plan, edition=edition, settings=chosen, figures=figures, title=title, engine=engine,
+            master=master, progress=judge, telling=tell, drawing=_by_number(draw),
         )  # fmt: skip
     if json:
         say_json(told)
     else:
         print_study(told, out)
+
+
+def _by_number(draw: Callable[[int, int], None] | None) -> Callable[[str, int, int], None] | None:
+    """A bar counts what is done; the figures are told by name, before each is drawn."""
+    return None if draw is None else lambda _, number, total: draw(number - 1, total)
 
 
 def _with_censoring(chosen: dict[str, Any], censoring: str | None) -> dict[str, Any]:

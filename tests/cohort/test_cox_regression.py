@@ -32,7 +32,7 @@ def fit(*covariates: str, **options):
 def test_a_level_without_an_event_is_refused_in_words_one_can_act_on():
     with pytest.raises(Unstable, match="'product': none of the 2 patients with 'other' had the event") as refusal:
         fit("product")
-    assert "penalty='firth'" in str(refusal.value)
+    assert "--penalty firth" in str(refusal.value)
 
 
 def test_a_number_that_orders_the_events_perfectly_is_refused():

@@ -11,6 +11,7 @@ import pytest
 from infusions import derived as empty_registry
 from mspike.cohort.frame import SCHEMA, cohort_of
 from mspike.cohort.outcomes import (
+    DIED_OF_IT,
     LATER_INFUSION,
     NEVER_INFUSED,
     NO_APHERESIS,
@@ -416,3 +417,53 @@ def test_bands_hold_both_sides_of_their_limits():
     assert lines[:6] == [None, "0", "1", "2 to 3", "2 to 3", "4 and more"]
     ages = numbers.select(banded(pl.col("n"), AGES)).to_series().to_list()
     assert ages[6:] == ["under 65", "65 to 74", "65 to 74", "75 and over"]
+
+
+# ---- the first failure in time --------------------------------------------------------------------------------------
+
+NEXT = given(100, "teclistamab", line=4)
+UNDATED = {"table": "treatments", "agent": "teclistamab", "role": "treatment", "line": 4}
+STARTED = [*BEFORE, *infusion(), responds()]
+
+
+@pytest.mark.parametrize(
+    ("rows", "facts", "kind", "day", "at_the_cut"),
+    [
+        # Next therapy without progression, then death of something else: it had failed on day 100 all the same.
+        ([NEXT], {"death_date": 300, "death_cause": "infection"}, "next_therapy", 100, "nonrelapse_death"),
+        ([NEXT], {"death_date": 300}, "next_therapy", 100, "next_therapy"),
+        ([], {"death_date": 300, "death_cause": "infection"}, None, None, "nonrelapse_death"),
+        ([], {"death_date": 300, "death_cause": "myeloma"}, "death_of_myeloma", None, "late_relapse"),
+        ([UNDATED], {}, "next_therapy", None, "next_therapy"),
+        ([], {}, None, None, "none"),
+    ],
+)
+def test_it_failed_when_it_first_failed_whatever_came_later(
+    rows: Rows, facts: dict[str, Any], kind: str | None, day: int | None, at_the_cut: str
+):
+    told = one([*STARTED, *rows], **facts)
+    assert (told["first_failure_type"], told["failure_day"]) == (kind, day)
+    assert told["failed"] is (kind is not None) and told["failure_type"] == at_the_cut
+
+
+def test_survival_after_failure_starts_with_the_first_failure_and_counts_apart_who_died_of_it():
+    """SYNTHETIC: P1 starts the next therapy on day 100 and dies on 300; P2 dies of myeloma without any progression."""
+    both = cohort_of(derived({"P1": [*STARTED, NEXT], "P2": STARTED}, death_date=300, death_cause="myeloma"))
+    after = time_points(both, "failure", "os")
+    assert after.select("patient_id", "days", "event").rows() == [("P1", 200, True)]
+    assert left_out(both, "failure", "os").rows() == [(DIED_OF_IT, 1)]
+
+
+def test_therapy_without_a_day_leaves_the_time_to_it_unknown_and_is_no_absence_of_therapy():
+    told = one([*STARTED, UNDATED])
+    assert (told["ttnt_event"], told["ttnt_days"], told["efs_event"], told["efs_days"]) == (True, None, True, None)
+    assert told["next_line_seen"] is False
+    progressed = one([*FAILED, UNDATED])  # somebody saw it progress on this line, so before the next
+    assert (progressed["efs_event"], progressed["efs_days"], progressed["ttnt_days"]) == (True, FAILS, None)
+
+
+def test_a_next_line_was_seen_only_where_a_visit_could_have_shown_its_progression():
+    later = given(FAILS + 10, "teclistamab", line=4)
+    assert one([*FAILED, later])["next_line_seen"] is False
+    assert one([*FAILED, later, responds(FAILS + 60)])["next_line_seen"] is True
+    assert one(FAILED)["next_line_seen"] is None

@@ -11,7 +11,7 @@ import pytest
 from conftest import shared
 from mspike.asking import of_registry, question
 from mspike.cohort.frame import SCHEMA, cohort_of
-from mspike.cohort.outcomes import TIMES, time_points
+from mspike.cohort.outcomes import TIMES, left_out, time_points
 from mspike.cohort.strata import STRATA
 from mspike.course.derived import Derived
 from mspike.course.doses import earlier_therapy
@@ -179,9 +179,13 @@ def test_the_first_therapy_after_failure_is_the_one_recorded(real: pl.DataFrame,
 
 
 def test_failures_can_be_followed_although_therapy_is_undated(real: pl.DataFrame):
+    """Of one patient, without progression, only an undated line tells that the therapy failed: not when."""
     after = time_points(real, "failure", "os")
     failed = real.filter("failed")
-    assert after.height == failed.height > 15
+    assert after.height == failed.height - 1 > 15
+    undated = failed.filter(pl.col("failure_day").is_null())
+    assert undated.select("first_failure_type", "ttnt_event", "ttnt_days").rows() == [("next_therapy", True, None)]
+    assert ("the day of failure is not known", 1) in left_out(real, "failure", "os").rows()
     assert (after["days"] >= 0).all()
     progressed = real.filter(pl.col("pfs_reason") == "PD")
     assert (progressed["failure_day"] == progressed["pfs_days"]).all()

@@ -44,7 +44,7 @@ def cohort(n: int, seed: int = 7) -> pl.DataFrame:
             {
                 "patient_id": f"P{number + 1:04d}", "line": 1, "product": str(draw.choice(["ide-cel", "cilta-cel"])),
                 "best_response": best, "failure_type": kind,
-                "failed": failed,
+                "failed": failed, "first_failure_type": kind if failed else None,
                 "first_salvage_class": (str(draw.choice(SALVAGE)) if salvaged else "none") if failed else None,
                 "salvage_relation": ("other_target" if salvaged else "none") if failed else None,
                 "first_salvage_day": float(min(20, after)) if salvaged else None,

@@ -223,7 +223,7 @@ def test_flows_add_up_and_end_where_nothing_failed():
 def test_an_unknown_next_therapy_stays_unknown():
     patients = pl.DataFrame(
         {"product": ["ide-cel", None], "failed": [True, True], "failure_type": ["late_relapse", None],
-         "first_salvage_class": [None, "none"], "from_failure_os_event": [None, False],
+         "first_failure_type": ["late_relapse", None], "first_salvage_class": [None, "none"], "os_event": [None, False],
          "from_failure_pfs_event": [None, False]},
         schema_overrides={"first_salvage_class": pl.String},
     )  # fmt: skip
@@ -231,6 +231,26 @@ def test_an_unknown_next_therapy_stays_unknown():
     assert ("late relapse", "not known") in rows
     assert ("not known", "none recorded") in rows
     assert ("none recorded", "alive, no further PD") in rows
+
+
+def test_a_way_goes_by_the_failure_that_came_first():
+    """Next therapy first, years later a death of another cause: not that death led to the therapy."""
+    patients = pl.DataFrame(
+        {"product": ["ide-cel"], "failed": [True], "first_failure_type": ["next_therapy"],
+         "failure_type": ["nonrelapse_death"], "first_salvage_class": ["bispecific"], "os_event": [True],
+         "from_failure_pfs_event": [True]},
+    )  # fmt: skip
+    rows = [tuple(row) for row in sequence_table(patients).select("from_name", "to_name").rows()]
+    assert rows == [("ide-cel", "next therapy, no PD"), ("next therapy, no PD", "bispecific"), ("bispecific", "died")]
+
+
+def test_the_state_is_known_of_nobody_who_was_not_seen_yet():
+    """Of two patients one was judged, one had no visit: the state of one is known at each time."""
+    both = {"line": [1] * 2, "cr_days": [900] * 2, "cr_cause": ["censored"] * 2}
+    patients = pl.DataFrame({"patient_id": ["a", "b"], **both})
+    seen = pl.DataFrame({"patient_id": ["a"], "line": [1], "day": [20], "response_confirmed": ["PR"]})
+    drawn = str(response_over_time_chart(patients, seen, "Response").to_dict())
+    assert '"words": "1"' in drawn and '"words": "2"' not in drawn
 
 
 def test_marks_of_the_figures_are_those_of_the_terminal():

@@ -28,6 +28,7 @@ def failed(number: int, lived: int, died: bool, **told: Any) -> Row:
              "os_days": 100 + lived, "os_event": died, "from_failure_os_days": lived, "from_failure_os_event": died,
              "from_failure_pfs_days": lived, "from_failure_pfs_event": died, "first_salvage_class": "none",
              "salvage_relation": "none"}  # fmt: skip
+    after |= {"first_failure_type": told.get("failure_type", after["failure_type"])}
     return patient(number, **{**after, **told})
 
 

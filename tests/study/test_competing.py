@@ -72,7 +72,7 @@ def test_from_failure_the_section_says_that_it_counts_from_infusion_and_divides_
     section = competing(gathered(FOUR), plan_of(origin="failure", by=["failure_type"]))
     assert any("counts from the infusion" in sentence for sentence in section.says)
     assert section.refused == (
-        "Not divided by 'Failure type' here: from infusion, its groups are formed by what happens later.",
+        "Not divided by 'How it failed first' here: from infusion, its groups are formed by what happens later.",
     )
     assert not any("by_failure_type" in one.name for one in section.tables)
 
@@ -87,10 +87,10 @@ def test_few_deaths_keep_back_the_progressions_beside_them_as_pfs_would_give_the
     section = competing(gathered(rows), plan_of(by=["product"], min_cell=4))
     told = table(section, "competing_by_product").frame
     a = told.filter(pl.col("group") == "a")
-    assert a["events"].to_list()[1] == "<4" and a["events"].to_list()[0] == "≥4"
+    assert a["events"].to_list()[1] == "*" and a["events"].to_list()[0] == "*"
     assert a["incidence_6_months_percent"].is_null().all()
     deaths = told.filter(pl.col("cause") == "non_relapse_death")["events"].to_list()
-    assert deaths.count("≥4") == 1  # 15 in all: two told would leave the two of a
+    assert deaths.count("*") == 2  # 15 in all: two told would leave the two of a
     assert told.filter(pl.col("group") == "c")["incidence_6_months_percent"].is_not_null().all()
     assert any("too few events of a kind" in why for why in section.refused)
 
@@ -103,7 +103,7 @@ def test_no_file_of_the_demonstration_holds_a_small_count(demo, by: str):  # noq
         for column in (c for c in one.frame.columns if c.startswith(("n", "events", "censored", "at_risk"))):
             for text in one.frame[column].drop_nulls():
                 seen += 1
-                assert text in ("<8", "≥8", "0") or int(text) >= 8, (one.name, column, text)
+                assert text in ("*", "0") or int(text) >= 8, (one.name, column, text)
     assert seen > 40
 
 
@@ -116,4 +116,4 @@ def test_a_registry_without_anybody_to_follow_says_so(rows: list[Row], min_cell:
 
 def test_one_patient_is_not_told_under_min_cell():
     section = competing(gathered(FOUR[:1]), plan_of(by=["product"], min_cell=5))
-    assert section.figures == () and table(section, "competing_incidence").frame["n"].to_list() == ["<5", "<5"]
+    assert section.figures == () and table(section, "competing_incidence").frame["n"].to_list() == ["*", "*"]

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from literal_cohort import Row, failed, gathered, patient
 
+from mspike.study.completeness import known_facts
 from mspike.study.failures import failures
 from mspike.study.parts import Section
 from mspike.study.plan import plan_of
@@ -45,9 +46,44 @@ def test_a_refractory_patient_without_seen_progression_is_provisional():
 def test_patterns_are_of_all_who_failed_and_none_documented_is_not_no():
     section = failures(gathered(ROWS), plan_of())
     patterns = table(section, "failure_patterns")
-    assert dict(patterns.select("failure_pattern", "n").iter_rows()) == {"biochemical": 2, "extramedullary": 1, None: 1}
+    assert dict(patterns.select("failure_pattern", "n").iter_rows()) == {
+        "biochemical": 2, "extramedullary": 1, "no documented progression": 1,
+    }  # fmt: skip
     parts = dict(table(section, "failure_pattern_parts").select("part", "n").iter_rows())
     assert parts == {"biochemical": 3, "extramedullary": 1}
+
+
+def test_a_progression_whose_pattern_nobody_told_is_not_known_and_no_missing_progression():
+    untold = [*ROWS, failed(8, 20, False, ttp_days=100, ttp_event=True), failed(9, 20, False)]
+    patterns = table(failures(gathered(untold), plan_of()), "failure_patterns")
+    counts = dict(patterns.select("failure_pattern", "n").iter_rows())
+    assert (counts["not known"], counts["no documented progression"]) == (2, 1)
+    facts = known_facts(gathered(untold).cohort).filter(fact="Pattern of failure").row(0, named=True)
+    assert (facts["known"], facts["not_known"]) == (3, 2)  # asked of progressions only
+
+
+def test_a_pattern_that_came_after_the_first_failure_forms_no_group_of_survival_from_it():
+    """Next therapy first, progression later: sorted by that progression, its days before it would be immortal."""
+    later = failed(8, 500, False, failure_type="next_therapy", failure_pattern="marrow", ttp_days=300, ttp_event=True)
+    groups = table(failures(gathered([*ROWS, later]), plan_of()), "after_failure_pattern")
+    assert "marrow" not in groups["group"].to_list()
+    assert "marrow" in table(failures(gathered([*ROWS, later]), plan_of()), "failure_patterns")["failure_pattern"]
+
+
+def test_death_of_myeloma_without_progression_is_a_failure_and_starts_no_time():
+    dead = patient(8, failed=True, first_failure_type="death_of_myeloma", os_days=200, os_event=True)
+    section = failures(gathered([*ROWS, dead]), plan_of())
+    assert dict(table(section, "failure_first").select("first_failure_type", "n").iter_rows())["death_of_myeloma"] == 1
+    assert table(section, "after_failure").filter(endpoint="os")["n"].item() == 4
+    assert "death of myeloma 1" in section.says[0]
+
+
+def test_methods_claim_no_curve_and_no_test_that_is_not_there():
+    alone = failures(gathered([patient(1, failed=True, first_failure_type="next_therapy")]), plan_of())
+    told = " ".join(alone.methods)
+    assert "Kaplan-Meier" not in told and "log-rank" not in told and alone.references == ()
+    four = failures(gathered(ROWS), plan_of())  # curves, and no two groups of five
+    assert "Kaplan-Meier" in " ".join(four.methods) and "log-rank" not in " ".join(four.methods)
 
 
 def test_times_are_quartiles_of_those_who_failed():
@@ -83,12 +119,12 @@ def many() -> list[Row]:
 
 def test_small_kinds_cannot_be_had_from_the_number_of_all_who_failed():
     section = failures(gathered(many()), plan_of(min_cell=5))
-    kinds = dict(table(section, "failure_types").select("failure_type", "n").iter_rows())
-    assert kinds == {
-        "primary_refractory": "12", "early_relapse": "≥5", "late_relapse": "<5", "none": "≥5", "undetermined": "<5",
-    }  # fmt: skip
+    kinds = dict(table(section, "failure_first").select("first_failure_type", "n").iter_rows())
+    assert kinds == {"primary_refractory": "12", "early_relapse": "*", "late_relapse": "*", None: "20"}
+    # The same patients by their type at the data cut would tell them.
+    assert not any(one.name == "failure_types" for one in section.tables)
     times = table(section, "failure_times")
-    assert times.filter(failure_type="late relapse")["n"].item() == "<5"
+    assert times.filter(failure_type="late relapse")["n"].item() == "*"
     assert (
         times.filter(pl.col("failure_type").is_in(["early relapse", "late relapse"]))["median_months"].null_count() == 2
     )

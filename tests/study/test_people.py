@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 from gathering import cohort_rows, demo, demo_registry, gathered_of, times
 
-from mspike.study.counted import Column, columns_of, counted, hidden_beside_all
+from mspike.study.counted import Column, columns_of, counted
 from mspike.study.gathered import Gathered
+from mspike.study.one_group import dividing
 from mspike.study.parts import Section, StudyTable
 from mspike.study.people import people
 from mspike.study.plan import plan_of
@@ -100,7 +101,7 @@ def test_small_counts_and_what_would_give_them_away_are_in_no_file():
     section = people(gathered_of(cohort_rows(rows)), plan_of(min_cell=5))
     frame = table(section, "table_1").frame
     sex = frame.filter(pl.col("variable") == "Sex")
-    assert dict(sex.select("level", "n").iter_rows()) == {"female": "≥5", "male": "<5"}
+    assert dict(sex.select("level", "n").iter_rows()) == {"female": "*", "male": "*"}
     assert sex["percent"].is_null().all()
     age = row_of(frame, variable="Age at infusion, years", level="median [IQR]")
     assert age["median"] == 60 and age["min"] is None
@@ -116,7 +117,7 @@ def test_a_small_rest_is_not_told_by_the_steps_around_it():
     ]
     flow = table(people(gathered_of(cohort_rows(rows)), plan_of(min_cell=5)), "flow").frame
     told = dict(flow.select("step", "n").iter_rows())
-    assert told["infused"] == "20" and told["never_infused"] == "<5"
+    assert told["infused"] == "20" and told["never_infused"] == "*"
     assert not {"23", "3"} & set(told.values()) and flow.filter(pl.col("of") == 23).is_empty()
 
 
@@ -133,19 +134,44 @@ def test_the_rest_of_groups_kept_back_cannot_be_found_by_subtraction():
 
 
 def test_a_sum_that_is_small_is_not_told_and_not_found_by_adding():
-    """K = 5: 2 and 1 of 23. Each hides the other, but 23 - 20 = 3 would tell their sum: the 20 go as well."""
+    """K = 5: 2 and 1 of 23. 23 - 20 = 3 would tell their sum: the 20 go as well, whoever tells the sum."""
     frame = pl.DataFrame({"x": ["a"] * 2 + ["b"] + ["c"] * 20})
     levels = [(name, pl.col("x") == name) for name in "abc"]
     without = counted([Column("", frame)], levels, 5)
-    assert without.hidden == {(0, 0), (1, 0)} and without.told((0, 1)) is None
+    assert without.hidden == {(0, 0), (1, 0), (2, 0)} and without.told((0, 1)) is None
     within = counted([Column("", frame)], levels, 5, sums=[(0, 1)])
     assert within.hidden == {(0, 0), (1, 0), (2, 0)} and within.told((0, 1)) is None
 
 
-def test_a_row_hidden_of_all_is_hidden_of_every_group():
-    """K = 5: of all 2, 30, 40: the 2 and the 30 are hidden. Their groups (1 + 1, 15 + 15) would add up to them."""
-    hidden = hidden_beside_all([[2, 1, 1], [30, 15, 15], [40, 20, 20]], 5)
-    assert hidden == {(row, column) for row in (0, 1) for column in range(3)}
+def test_from_failure_table_1_is_of_those_who_failed_with_and_without_groups():
+    rows = [{"failed": True, "sex": "male"}, {"failed": True, "sex": "female"}, {"sex": "female"}]
+    for by, name in (([], "table_1"), (["product"], "table_1_by_product")):
+        told = table(people(gathered_of(cohort_rows(rows)), plan_of(origin="failure", by=by)), name)
+        assert set(told.frame["group_n"]) == {2} and "failed" in told.title
+    assert set(table(people(gathered_of(cohort_rows(rows)), plan_of()), "table_1").frame["group_n"]) == {3}
+
+
+def test_where_absence_is_on_record_of_nobody_the_share_of_the_known_is_said_to_be_no_frequency():
+    rows = [*times(2, {"high_risk": True}), *times(5, {})]
+    notes = " ".join(table(people(gathered_of(cohort_rows(rows)), plan_of()), "table_1").notes)
+    assert "no frequency; 2 of 7 at least have it" in notes
+    kept = " ".join(table(people(gathered_of(cohort_rows(rows)), plan_of(min_cell=3)), "table_1").notes)
+    assert "no frequency" in kept and "2 of 7" not in kept
+    one_without = [*rows, {"high_risk": False}]
+    notes = " ".join(table(people(gathered_of(cohort_rows(one_without)), plan_of()), "table_1").notes)
+    assert "no frequency" not in notes
+
+
+def test_nobody_followed_beyond_the_first_day_has_no_median_follow_up_and_no_method_for_it():
+    section = people(gathered_of(cohort_rows(times(6, {"os_days": 0, "os_event": False}))), plan_of())
+    assert any("nobody was observed" in said for said in section.refused)
+    assert "reverse" not in " ".join(section.methods) and section.references == ()
+
+
+def test_a_stratum_in_which_all_are_alike_is_said_once_and_leaves_the_plan():
+    rows = [{"sex": "male", "product": "a"}, {"sex": "female", "product": "a"}]
+    left, said = dividing(cohort_rows(rows), plan_of(by=["sex,product"]))
+    assert left.by == ("sex",) and len(said) == 1 and "one group (a)" in said[0]
 
 
 def test_nobody_and_one_patient_and_only_the_collected_are_told_of():

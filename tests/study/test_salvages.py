@@ -79,6 +79,16 @@ def test_an_exposure_without_a_death_leaves_the_others_as_they_are():
     assert rows.filter(exposure="bispecific")["hazard_ratio"].item() == pytest.approx(same["hazard_ratio"].item())
 
 
+def test_methods_follow_what_was_made():
+    kept = salvages(gathered(many()), plan_of(min_cell=5))
+    assert not kept.figures and "Simon-Makuch" not in " ".join(kept.methods)
+    undated = [{**row, "first_salvage_day": None} for row in ROWS]
+    refused = salvages(gathered(undated), plan_of())
+    assert refused.refused and "Cox" not in " ".join(refused.methods) and refused.references == ()
+    whole = salvages(gathered(ROWS), plan_of())
+    assert "Cox" in " ".join(whole.methods) and "Simon-Makuch" in " ".join(whole.methods)
+
+
 def test_two_deaths_are_no_finding():
     assert not any("hazard of death" in said for said in salvages(gathered(ROWS), plan_of()).says)
 
@@ -101,7 +111,7 @@ def test_small_therapies_are_kept_back_everywhere():
     section = salvages(gathered(many()), plan_of(min_cell=5))
     assert not section.figures and any("not drawn" in said for said in section.refused)
     classes = dict(table(section, "salvage_classes").select("first_salvage_class", "n").iter_rows())
-    assert classes == {"bispecific": "20", "adc": "<5", "pi": "≥5", "none": "12"}
+    assert classes == {"bispecific": "20", "adc": "*", "pi": "*", "none": "12"}
     hazards = table(section, "salvage_hazards").filter(pl.col("exposure") == "adc")
     assert hazards.select("patients", "patient_years", "deaths", "hazard_ratio").null_count().row(0) == (1, 1, 1, 1)
     for one in section.tables:

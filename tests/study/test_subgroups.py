@@ -10,7 +10,8 @@ from literal_cohort import Row, gathered, patient
 
 from mspike.cohort.outcomes import time_points
 from mspike.cohort.strata import STRATA
-from mspike.study.contrasts import KEPT_BACK, NOT_COMPARED, NOT_ESTIMABLE, REFERENCE, contrast
+from mspike.cohort.times import Unstable
+from mspike.study.contrasts import KEPT_BACK, NOT_COMPARED, NOT_ESTIMABLE, REFERENCE, contrast, reference_of, refusal
 from mspike.study.plan import plan_of
 from mspike.study.subgroups import subgroups
 
@@ -78,6 +79,54 @@ def test_the_unknown_are_a_row_and_not_compared():
     assert (unknown["n"], unknown["estimate"], unknown["hazard_ratio"]) == (1, NOT_COMPARED, None)
 
 
+def test_one_reference_stands_on_the_whole_page_whatever_the_endpoint():
+    """Women have 6 of 8 events of PFS and no death: beside them no death of a man could be told; men stand for both."""
+    rows = [patient(n, sex="female", pfs_days=5 + n, pfs_event=n < 6, os_days=90, os_event=False) for n in range(8)]
+    rows += [patient(10 + n, sex="male", pfs_days=6 + 2 * n, pfs_event=n < 2, os_days=50 + n, os_event=n < 5)
+             for n in range(8)]  # fmt: skip
+    section = subgroups(gathered(rows), plan_of())
+    references = {
+        name: rows_of(section, f"subgroups_{name}").filter(pl.col("reference") & (pl.col("subgroup") == "Sex"))["level"]
+        for name in ("pfs", "os")
+    }
+    assert references["pfs"].to_list() == ["male"] and set(references["os"]) <= {"male"}
+    few = plan_of()
+    points = [time_points(gathered(many()).cohort, "infusion", name) for name in ("pfs", "os")]
+    # Of products the commonest, of ordered strata the first that five have; the order of the endpoints is nothing.
+    assert (
+        reference_of(points, STRATA["product"], few) == reference_of(points[::-1], STRATA["product"], few) == "ide-cel"
+    )
+    assert reference_of(points, STRATA["heavy_chain"], few) == "IgG"
+
+
+def test_a_refusal_names_strata_and_levels_as_they_are_printed():
+    said = Unstable("extramedullary: true (vs false), best_response: PR (vs VGPR) cannot be told apart.")
+    told = refusal(said, [STRATA["emd"], STRATA["response"]])
+    assert told == "Extramedullary disease: yes (vs no), Best response: PR (vs VGPR) cannot be told apart."
+    one = refusal(Unstable("'high_risk': none of the 5 patients with 'true' had the event."), [STRATA["risk"]])
+    assert one.startswith("High-risk cytogenetics") and "with 'yes'" in one and one.count("High-risk") == 1
+
+
+def test_nothing_is_claimed_where_nothing_was_estimated():
+    section = subgroups(gathered([followed(n, 5, False, sex="male") for n in range(6)]), plan_of(by=["sex,product"]))
+    assert section.methods == () and section.references == ()
+
+
+def test_small_levels_are_put_together_so_that_the_large_ones_are_still_compared():
+    """20 kappa and 18 lambda beside 3 without: lambda would be hidden to protect the 3; together they are 21."""
+    chains = ["kappa"] * 20 + ["lambda"] * 18 + ["none"] * 3
+    rows = [followed(n, 30 + 11 * n % 200, n % 2 == 0, light_chain=chain) for n, chain in enumerate(chains)]
+    frame = rows_of(subgroups(gathered(rows), plan_of(min_cell=5)), "subgroups_pfs").filter(subgroup="Light chain")
+    assert dict(frame.select("level", "n").iter_rows()) == {"kappa": 20, "lambda or none": 21}
+    assert frame["hazard_ratio"].drop_nulls().len() == 1 and "§" in "".join(frame["estimate"])
+
+
+def test_a_stratum_in_which_all_are_alike_leaves_the_adjusted_model_and_the_others_stay():
+    section = subgroups(gathered(many()), plan_of(by=["product,sex,prior_bcma"]))
+    table = next(table for table in section.tables if table.name == "subgroups_adjusted_pfs")
+    assert table.frame.height == 2 and any("is not in the model" in said for said in section.refused)
+
+
 def test_a_handful_of_patients_is_no_finding():
     """Three against three differ or not: no sentence may say so; the table still has the figures and warns."""
     section = subgroups(
@@ -102,7 +151,7 @@ def test_small_counts_and_what_tells_them_are_kept_back():
     section = subgroups(gathered(many()), plan_of(min_cell=5))
     frame = rows_of(section, "subgroups_pfs")
     products = frame.filter(subgroup="CAR-T product")
-    assert dict(products.select("level", "events").iter_rows()) == {"cilta-cel": "<5", "ide-cel": "≥5"}
+    assert dict(products.select("level", "events").iter_rows()) == {"cilta-cel": "*", "ide-cel": "*"}
     assert products["hazard_ratio"].null_count() == 2 and KEPT_BACK in set(products["estimate"])
     # Three patients with IgM: neither their row nor, by subtraction from all 60, the others'.
     assert frame.filter(subgroup="Heavy chain").is_empty()

@@ -1,8 +1,7 @@
 """How long (study.survival), on cohorts small enough to be worked out by hand, and what may be told of few. SYNTHETIC.
 
 Four patients, PFS 100 event, 200 event, 300 censored, 400 event: survival 3/4 from day 100, 1/2 from 200, 0 from 400.
-It stays at one half from 200 to 400, so the median is 300 days. Log-rank of the first two against the others: expected
-1/2 + 1/3 of 2, variance 1/4 + 2/9, chi-square (7/6)^2 / (17/36) = 49/17.
+It stays at one half from 200 to 400, so the median is 300 days.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import pytest
 from gathering import demo, demo_registry  # noqa: F401
 from literal_cohort import Row, gathered, patient
 
-from mspike.cohort.survival import kaplan_meier
+from mspike.cohort.survival import kaplan_meier, log_rank
 from mspike.study.followed import decided, followed, left_out_words, with_unconfirmed
 from mspike.study.kept_back import cut_off, overlapping
 from mspike.study.medians import limit
@@ -28,7 +27,7 @@ MONTH = 365.25 / 12
 def row(number: int, pfs: int, event: bool, **told: object) -> Row:
     """Followed for 500 days and alive; PFS and everything derived from it as given."""
     days = {"pfs_days": pfs, "pfs_event": event, "cr_days": pfs, "cr_cause": "progression" if event else "censored"}
-    return patient(number, os_days=500, os_event=False, **{**days, **told})
+    return patient(number, **{"os_days": 500, "os_event": False, **days, **told})
 
 
 FOUR = [
@@ -74,23 +73,46 @@ def test_the_answer_comes_first_with_numbers_and_interval_and_no_p_value():
     assert "median follow-up" in says[-1]  # beside medians by group: who was followed for less had less time to fail
 
 
-def test_groups_are_compared_by_the_log_rank_test_worked_out_by_hand():
-    told = first(survival(gathered(FOUR), plan_of(by=["product"])), "survival_log_rank", endpoint="pfs")
-    assert (told["chi_square"], told["df"], told["n"]) == (pytest.approx(49 / 17), 1, 4)
+# Six a group; events on days that no other group has them.
+TWELVE = [
+    row(10 * at + place, start + 40 * place, place != 4, product=product)
+    for at, (product, start) in enumerate((("ide-cel", 100), ("cilta-cel", 250)))
+    for place in range(6)
+]
+
+
+def by_log_rank(rows: list[Row]) -> float:
+    days, event, group = ([one[name] for one in rows] for name in ("pfs_days", "pfs_event", "product"))
+    return log_rank(pl.Series(days), pl.Series(event), pl.Series(group)).statistic
+
+
+def test_groups_are_compared_by_the_log_rank_test():
+    told = first(survival(gathered(TWELVE), plan_of(by=["product"])), "survival_log_rank", endpoint="pfs")
+    assert (told["chi_square"], told["df"], told["n"]) == (pytest.approx(by_log_rank(TWELVE)), 1, 12)
 
 
 def test_patients_of_unknown_group_are_a_group_of_their_own_and_out_of_the_test():
-    rows = [*FOUR, row(5, 50, True, product=None)]
+    rows = [*TWELVE, *(row(40 + place, 50, True, product=None) for place in range(7))]
     section = survival(gathered(rows), plan_of(by=["product"]))
     groups = table(section, "survival_by_product").frame.filter(pl.col("endpoint") == "pfs")["group"].to_list()
     assert groups == ["cilta-cel", "ide-cel", "not known"]
     told = first(section, "survival_log_rank", endpoint="pfs")
-    assert (told["chi_square"], told["n"], told["left_out_as_unknown"]) == (pytest.approx(49 / 17), 4, 1)
+    assert (told["chi_square"], told["n"], told["left_out_as_unknown"]) == (pytest.approx(by_log_rank(TWELVE)), 12, 7)
+
+
+def test_a_group_of_four_is_told_but_neither_drawn_nor_tested():
+    rows = [*TWELVE, *(row(40 + place, 50, True, product="other") for place in range(4))]
+    section = survival(gathered(rows), plan_of(by=["product"]))
+    assert first(section, "survival_by_product", endpoint="pfs", group="other")["events"] == 4
+    assert first(section, "survival_log_rank", endpoint="pfs")["chi_square"] == pytest.approx(by_log_rank(TWELVE))
+    figure = next(one for one in section.figures if one.name == "survival_pfs_by_product")
+    assert "other" not in figure.says and "ide-cel" in figure.says
+    assert any("fewer than 5 patients have no curve" in note for note in table(section, "survival_by_product").notes)
 
 
 def test_methods_name_the_log_rank_test_only_where_groups_were_compared():
-    alone, both = survival(gathered(FOUR), plan_of()), survival(gathered(FOUR), plan_of(by=["product"]))
-    one_group = survival(gathered(FOUR[:2]), plan_of(by=["product"]))
+    alone, both = survival(gathered(TWELVE), plan_of()), survival(gathered(TWELVE), plan_of(by=["product"]))
+    one_group = survival(gathered(TWELVE[:6]), plan_of(by=["product"]))
     for section, compared in ((alone, False), (both, True), (one_group, False)):
         assert any("log-rank" in sentence for sentence in section.methods) == compared
         assert ("mantel-1966" in section.references) == compared
@@ -206,9 +228,9 @@ def test_few_events_are_kept_back_with_the_curve_and_another_group_that_would_gi
     section = survival(gathered(THREE), plan_of(by=["product"], min_cell=4))
     by_product = table(section, "survival_by_product").frame.filter(pl.col("endpoint") == "pfs")
     assert by_product["n"].to_list() == ["10", "20", "22"]
-    assert by_product["events"].to_list() == ["<4", "≥4", "12"]  # 22 in all: 8 told would leave 2
+    assert by_product["events"].to_list() == ["*", "*", "12"]  # 22 in all: 8 told would leave 2
     assert by_product["survival_6_months_percent"].is_null().to_list() == [True, True, False]
-    assert any("a, b" in why and "too few events" in why for why in section.refused)
+    assert any("a, b" in why and "no curve is told" in why for why in section.refused)
     assert "survival_pfs_by_product" not in [figure.name for figure in section.figures]  # one curve compares nothing
 
 
@@ -218,29 +240,60 @@ def test_without_min_cell_the_same_counts_are_told_as_numbers():
     assert by_product["events"].to_list() == [2, 8, 12] and by_product.schema["events"] == pl.Int64
 
 
-def test_a_group_too_small_to_show_is_kept_back_with_one_more_and_its_events_are_no_difference_of_totals():
+def test_a_group_too_small_to_show_has_no_row_and_is_no_difference_of_totals():
+    """d: 3 patients. Its number is what a, the smallest other, lacks; its 2 events are hidden with the 2 of a."""
     rows = [*THREE, *group(60, "d", 2, 3)]
     section = survival(gathered(rows), plan_of(by=["product"], min_cell=4))
     by_product = table(section, "survival_by_product").frame.filter(pl.col("endpoint") == "pfs")
-    assert by_product["group"].to_list() == ["b", "c"]  # a, the smallest other, hides d
-    assert by_product["events"].to_list() == ["8", "12"]  # 4 in the two that are kept back
+    assert by_product["group"].to_list() == ["a", "b", "c"]
+    assert by_product["n"].to_list() == ["*", "20", "22"]
+    assert by_product["events"].to_list() == ["*", "8", "12"]  # 2 + 2 of 24
 
 
-def test_events_of_the_groups_kept_back_are_no_difference_of_totals_either():
-    """a and d, kept back, have 2 and 1 events: 23 in all less the 8 and 12 of the groups shown would tell these 3."""
+def test_events_of_a_group_kept_back_are_no_difference_of_totals_either():
+    """a and d have 2 and 1 events: 23 in all less the 8 and 12 of the others would tell these 3."""
     rows = [*THREE, *group(60, "d", 1, 3)]
     section = survival(gathered(rows), plan_of(by=["product"], min_cell=4))
     by_product = table(section, "survival_by_product").frame.filter(pl.col("endpoint") == "pfs")
-    assert by_product["events"].to_list() == ["≥4", "12"]
-    assert by_product["survival_6_months_percent"].is_null().to_list() == [True, False]
+    assert by_product["events"].to_list() == ["*", "*", "12"]
+    assert by_product["survival_6_months_percent"].is_null().to_list()[:2] == [True, True]
+    assert first(section, "survival_log_rank", endpoint="pfs")["groups"] == 2  # b and c are compared all the same
+
+
+def test_of_two_endpoints_that_differ_by_few_one_is_told():
+    """20 events of PFS and 18 of TTP: two patients died without progression."""
+    rows = [row(at, 100 + 10 * at, at < 20, product="a", ttp_days=100 + 10 * at, ttp_event=at < 18) for at in range(40)]
+    section = survival(gathered(rows), plan_of(min_cell=5))
+    assert first(section, "survival_medians", endpoint="pfs")["events"] == "20"
+    ttp = first(section, "survival_medians", endpoint="ttp")
+    assert ttp["events"] == "*" and ttp["median_months"] is None and ttp["survival_6_months_percent"] is None
+    assert any("Time to progression" in why and "differs by few" in why for why in section.refused)
+    assert first(survival(gathered(rows), plan_of()), "survival_medians", endpoint="ttp")["events"] == 18
+
+
+def test_second_progression_is_not_told_where_nobody_watched_the_next_line():
+    rows = [row(at, 100 + 10 * at, True, pfs2_days=500, pfs2_event=False, next_line_seen=at < 4) for at in range(10)]
+    section = survival(gathered(rows), plan_of())
+    assert "pfs2" not in table(section, "survival_medians").frame["endpoint"]
+    assert any("fewer than half of the next lines" in why and "(4 of 10)" in why for why in section.refused)
+    seen = survival(gathered([{**one, "next_line_seen": True} for one in rows]), plan_of())
+    assert "pfs2" in table(seen, "survival_medians").frame["endpoint"]
+
+
+def test_nobody_observed_beyond_day_0_has_no_median():
+    section = survival(gathered([row(at, 0, False, os_days=0) for at in range(12)]), plan_of())
+    shown = table(section, "survival_medians").shown
+    assert shown is not None and "NR [NR, NR]" not in shown["median"].to_list()
+    assert "not estimable" in shown["median"].to_list()
+    assert any("nobody was observed beyond day 0" in why for why in section.refused)
 
 
 def test_the_number_left_out_is_not_told_by_the_number_followed():
     rows = [*group(1, "a", 6, 12), patient(13, product="a", pfs_event=False)]
     cohort = gathered(rows).cohort
-    assert left_out_words(followed(cohort, "infusion", "pfs"), 4).startswith("<4 ")
+    assert left_out_words(followed(cohort, "infusion", "pfs"), 4).startswith("* ")
     told = first(survival(gathered(rows), plan_of(min_cell=4)), "survival_medians", endpoint="pfs")
-    assert told["n"] == "≥4"
+    assert told["n"] == "*"
     assert first(survival(gathered(rows), plan_of()), "survival_medians", endpoint="pfs")["n"] == 12
 
 
@@ -261,7 +314,7 @@ def test_readings_of_the_same_patients_that_differ_by_few_do_not_stand_side_by_s
     assert overlapping([(20, 10, 10), (20, 10, 10), (20, 15, 5)], 4) == [True, True, True]
     rows = [*group(1, "a", 6, 20), row(21, 300, False, unconfirmed_pd_days=310)]
     both = table(survival(gathered(rows), plan_of(min_cell=4)), "survival_unconfirmed_progression")
-    assert both.frame.height == 1 and any("PFS of <4 patients" in note for note in both.notes)
+    assert both.frame.height == 1 and any("PFS of * patients" in note for note in both.notes)
 
 
 COUNTED = ("n", "events", "at_risk", "left_out", "censored")
@@ -278,7 +331,7 @@ def test_no_file_and_no_figure_of_the_demonstration_holds_a_small_count(demo, or
             assert one.frame.schema[column] == pl.String, (one.name, column)
             for text in one.frame[column].drop_nulls():
                 seen += 1
-                assert text in ("<8", "≥8", "0") or int(text) >= 8, (one.name, column, text)
+                assert text in ("*", "0") or int(text) >= 8, (one.name, column, text)
     assert seen > 100
     for figure in section.figures:
         drawn = json.dumps(figure.chart.to_dict())
@@ -292,9 +345,9 @@ def test_numbers_at_risk_of_the_groups_do_not_give_a_small_one_away(demo):  # no
         if not one.name.endswith("_at_ticks") or "_by_" not in one.name:
             continue
         for _, tick in one.frame.group_by("months"):
-            small, told = (tick["at_risk"] == "<8").sum(), tick["at_risk"].to_list()
-            checked += small
-            assert small != 1 or "≥8" in told, told
+            kept, told = (tick["at_risk"] == "*").sum(), tick["at_risk"].to_list()
+            checked += kept
+            assert kept != 1, told
     assert checked > 0
 
 
@@ -314,7 +367,7 @@ def test_one_patient_can_be_told_and_is_not_under_min_cell():
     assert first(alone, "survival_medians", endpoint="pfs")["median_months"] == pytest.approx(100 / MONTH)
     discreet = survival(gathered(FOUR[:1]), plan_of(by=["product"], min_cell=5))
     assert discreet.figures == () and discreet.says[0].startswith("Too few patients or events to tell")
-    assert first(discreet, "survival_medians", endpoint="pfs")["n"] == "<5"
+    assert first(discreet, "survival_medians", endpoint="pfs")["n"] == "*"
 
 
 def test_all_groups_unknown_are_one_group_that_is_compared_with_nothing():

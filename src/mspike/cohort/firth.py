@@ -82,6 +82,8 @@ def firth(times: Times, columns: Numbers, level: float) -> Penalised:
     penalty = _Penalty(times, columns / spread)
     try:
         best, highest = penalty.highest(np.zeros(columns.shape[1]))
+        if not np.isfinite(highest):  # the information has no determinant, not even where every hazard is the same
+            raise np.linalg.LinAlgError
         drop = float(chi2.ppf(level, 1)) / 2
         low: Limits = []
         high: Limits = []

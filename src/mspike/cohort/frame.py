@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from mspike.cohort.outcomes import ends_of, with_outcomes
-from mspike.cohort.salvage import FAILURES, products_of, salvage_of
-from mspike.cohort.strata import AGES, LINES, banded
+from mspike.cohort.salvage import products_of, salvage_of
+from mspike.cohort.strata import AGES, DEATH_OF_MYELOMA, LINES, banded
 from mspike.course.agents import given
 from mspike.course.derived import Derived, episodes
 from mspike.course.doses import Earlier, earlier_therapy
@@ -36,9 +36,11 @@ SCHEMA: dict[str, Any] = {
     "light_chain": pl.String, "prior_lines": pl.Int64, "lines_group": pl.String, "prior_bcma": pl.String,
     "triple_class_refractory": pl.Boolean, "penta_drug_refractory": pl.Boolean, "extramedullary": pl.Boolean,
     "paraskeletal": pl.Boolean, "high_risk": pl.Boolean, "stage": pl.String, "stage_at_diagnosis": pl.String,
-    "measurable_by": pl.List(pl.String), "best_response": pl.String, "failed": pl.Boolean, "failure_day": pl.Int32,
+    "measurable_by": pl.List(pl.String), "best_response": pl.String, "failed": pl.Boolean,
+    "first_failure_type": pl.String, "failure_day": pl.Int32,
     "failure_type": pl.String, "failure_pattern": pl.String, "failure_patterns": pl.List(pl.String),
     "relapse_at_death": pl.Boolean, "first_salvage_class": pl.String, "salvage_relation": pl.String,
+    "next_line_seen": pl.Boolean,
     "crs_grade": pl.Int8, "crs_from": pl.String, "icans_grade": pl.Int8, "icans_from": pl.String,
     "mrd_best": pl.String, "cr_cause": pl.String, "os_reason": pl.String, "pfs_reason": pl.String,
     **dict.fromkeys(_DAYS, pl.Int32),
@@ -64,19 +66,25 @@ def cohort_of(derived: Derived) -> pl.DataFrame:
                      infusion. `paraskeletal` stands apart
     high_risk        del(17p), t(4;14) or t(14;16), by what was known at infusion
     stage            before infusion: R-ISS where it can be told, else ISS; `stage_at_diagnosis` likewise
-    failed           see `salvage.FAILURES`; failure_type as in `courses`, failure_day only where it failed
+    failed           did the therapy fail, so that the myeloma progressed, was refractory, needed the next therapy, or
+                     killed? first_failure_type: the first of these in time (strata.FIRST_FAILURES), failure_day: its
+                     day; null where that is not known, and of a death of myeloma without documented progression
+    failure_type     as in `courses`: the category by precedence, seen from the data cut; death, second malignancy and
+                     molecular relapse alone are types, and no failure in time
     failure_pattern  the gravest part of `failure_patterns`; what was not looked for is not in it
     crs_grade        highest grade where the signs leave no doubt; where no sign was recorded, as somebody graded it.
                      `crs_from` says which (signs, recorded); ICANS likewise
     mrd_negative_day days from infusion to the first negative sample at 10^-5; mrd_best: negative, positive,
                      indeterminate or not_tested in this line
     cr_cause         censored, progression, non_relapse_death: beside cr_days, see `outcomes`
+    next_line_seen   has the next line an evaluable visit? Else nobody could see it fail; null: no next line
     first_salvage_*, salvage_relation   see `salvage.salvage_of`; not known at baseline, see `strata.STRATA`
     <endpoint>_*, from_failure_*, from_apheresis_*, entry_days   see `outcomes.with_outcomes`
     """
     earlier = earlier_therapy(derived)
     told = _episodes(derived)
     told = told.join(salvage_of(earlier, told), on="gid", how="left", maintain_order="left")
+    told = told.join(_seen(derived), on="next_gid", how="left", maintain_order="left")
     told = with_outcomes(told, ends_of(derived))
     for part in (_persons(derived), _before(earlier), _described(derived), _toxicity(derived), _mrd(derived)):
         key = "gid" if "gid" in part.columns else "pid"
@@ -86,6 +94,9 @@ def cohort_of(derived: Derived) -> pl.DataFrame:
     told = told.with_columns(
         index_day=pl.when(infused).then("index_day"), failure_day=pl.when("failed").then("failure_day")
     )
+    # A line without any day has no visit either.
+    unseen = pl.col("undated_next") & pl.col("next_line_seen").is_null()
+    told = told.with_columns(next_line_seen=pl.when(unseen).then(False).otherwise("next_line_seen"))
     return told.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).sort("patient_id", "line")
 
 
@@ -99,14 +110,28 @@ def _episodes(derived: Derived) -> pl.DataFrame:
     told = told.join(products, on="agent", how="left", nulls_equal=True, maintain_order="left")
     return told.select(
         "gid", "pid", "patient_id", "line", "infused", "infusion_number", "index_day", "apheresis_day", "next_day",
-        "death_cause", "relapse_at_death", "unconfirmed_pd_day", "failure_type", "failure_day",
-        failed=pl.col("failure_type").is_in(FAILURES) & pl.col("infused"),
+        "death_cause", "relapse_at_death", "unconfirmed_pd_day", "failure_type", "undated_next",
+        failed=pl.col("infused") & _first_failure().is_not_null(),
+        first_failure_type=pl.when("infused").then(_first_failure()),
+        failure_day=pl.col("first_failure_day").cast(pl.Int32),
         product=pl.when("infused").then("product"),
         targets=pl.when("infused").then("targets"),
         target=pl.when("infused").then(pl.col("targets").list.join(" + ")),
         best_response=pl.when("infused").then(pl.col("best").cast(pl.String).fill_null("NE")),  # never judged
         mrd_negative_day=pl.when("infused").then(pl.col("mrd_negative_day") - pl.col("index_day")),
     )  # fmt: skip
+
+
+def _first_failure() -> pl.Expr:
+    """See `course.courses`; and those of which no day is known."""
+    return (
+        pl.when(pl.col("first_failure_type").is_not_null())
+        .then("first_failure_type")
+        .when("undated_next")
+        .then(pl.lit("next_therapy"))
+        .when("relapse_at_death")
+        .then(pl.lit(DEATH_OF_MYELOMA))
+    )
 
 
 def _persons(derived: Derived) -> pl.DataFrame:
@@ -165,6 +190,11 @@ def _with_baseline(told: pl.DataFrame, *, counts_days: bool) -> pl.DataFrame:
         prior_lines=pl.coalesce("lines_before", numbered),
     )
     return told.with_columns(age_group=banded(pl.col("age"), AGES), lines_group=banded(pl.col("prior_lines"), LINES))
+
+
+def _seen(derived: Derived) -> pl.DataFrame:
+    seen = pl.coalesce("last_evaluable_ever", "last_evaluable").is_not_null()
+    return derived.courses.select(next_gid="gid", next_line_seen=seen)
 
 
 def _described(derived: Derived) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import polars as pl
 
-from mspike.cohort.strata import Origin
+from mspike.cohort.strata import DEATH_OF_MYELOMA, Origin
 from mspike.course.derived import Derived
 from mspike.course.endpoints import ENDPOINTS, endpoints_of
 from mspike.errors import WrongUsage
@@ -26,6 +26,8 @@ NEVER_INFUSED = "never infused"
 LATER_INFUSION = "a later infusion of the same patient"
 NO_RESPONSE = "no response"
 NOT_FAILED = "not failed"
+DIED_OF_IT = "died of myeloma without a documented progression, so that no time after failure is known"
+NO_FAILURE_DAY = "the day of failure is not known"
 NO_APHERESIS = "day of apheresis not known"
 NO_USABLE_DATE = "the day of the event or of the last contact is not known, or contradicts the others"
 NO_TIME_AT_RISK = "no time at risk after the infusion"
@@ -163,6 +165,8 @@ def _judged(
         LATER_INFUSION: (pl.col("infusion_number") > 1).fill_null(False) & pl.lit(not every_infusion),
         NEVER_INFUSED: never,
         NOT_FAILED: ~pl.col("failed") & pl.lit(origin == "failure"),
+        DIED_OF_IT: (pl.col("first_failure_type") == DEATH_OF_MYELOMA).fill_null(False) & pl.lit(origin == "failure"),
+        NO_FAILURE_DAY: pl.col("failure_day").is_null() & pl.lit(origin == "failure"),
         NO_APHERESIS: pl.col("apheresis_day").is_null() & pl.lit(origin == "apheresis"),
         # Without a response there is no duration, and no event either.
         NO_RESPONSE: pl.col("event").is_null() & pl.lit(endpoint == "dor"),

@@ -151,7 +151,8 @@ def _refuse_runaways(coefficients: Numbers, errors: Numbers, columns: Numbers, t
     if not (np.isfinite(coefficients).all() and np.isfinite(errors).all() and (errors > 0).all()):
         raise Unstable(
             "The regression has no finite answer: its covariates separate the events perfectly "
-            f"({', '.join(term.name for term in terms)}). Use fewer, merge levels, or ask for penalty='firth'."
+            f"({', '.join(term.name for term in terms)}). Use fewer, merge levels, "
+            "or ask for Firth's penalty (--penalty firth)."
         )
     width = np.ptp(columns, axis=0)
     away = (np.abs(coefficients) * width > RUNAWAY) & (errors * width > RUNAWAY) | (errors * width > NO_ANSWER)
@@ -159,7 +160,7 @@ def _refuse_runaways(coefficients: Numbers, errors: Numbers, columns: Numbers, t
         names = ", ".join(term.name for term, gone in zip(terms, away, strict=True) if gone)
         raise Unstable(
             f"{names} separates those with the event from those without perfectly, so its hazard ratio has no finite "
-            "estimate. Merge levels, leave the covariate out, or ask for penalty='firth'."
+            "estimate. Merge levels, leave the covariate out, or ask for Firth's penalty (--penalty firth)."
         )
 
 

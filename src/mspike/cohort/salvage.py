@@ -12,7 +12,7 @@ from mspike.course.doses import Earlier, unplaced
 from mspike.knowledge.therapies import recognised
 from mspike.record.record import Record
 
-# Failure of the cells (rules.md 3.2); death, second malignancy and a follow-up too short are none.
+# Types of failure of the cells (rules.md 3.2), seen from the data cut; when each began: strata.FIRST_FAILURES.
 FAILURES = ("primary_refractory", "early_relapse", "late_relapse", "molecular_relapse", "next_therapy")
 UNKNOWN_PRODUCT = "unknown CAR-T"
 BANDS = {

@@ -33,6 +33,8 @@ FAILURE_TYPES = (
     "not_infused", "primary_refractory", "early_relapse", "late_relapse", "molecular_relapse", "next_therapy",
     "second_malignancy", "nonrelapse_death", "none", "undetermined",
 )  # fmt: skip
+DEATH_OF_MYELOMA = "death_of_myeloma"
+FIRST_FAILURES = ("primary_refractory", "early_relapse", "late_relapse", "next_therapy", DEATH_OF_MYELOMA)
 RESPONSES = ("sCR", "CR", "VGPR", "PR", "MR", "SD", "PD", "NE")
 AGES = {"under 65": 65, "65 to 74": 75, "75 and over": None}  # upper ends, years, not included
 LINES = {"0": 1, "1": 2, "2 to 3": 4, "4 and more": None}  # upper ends, earlier lines, not included
@@ -79,11 +81,11 @@ STRATA: dict[str, Stratum] = {
     "light_chain": Stratum("light_chain", "Light chain", ("kappa", "lambda", "none")),
     "year": Stratum("index_year", "Year of infusion"),
     "response": Stratum("best_response", "Best response", RESPONSES, "failure"),
-    "failure_type": Stratum("failure_type", "Failure type", FAILURE_TYPES, "failure"),
-    "failure_pattern": Stratum("failure_pattern", "Pattern of failure, its gravest part", PATTERNS, "failure"),
+    "failure_type": Stratum("first_failure_type", "How it failed first", FIRST_FAILURES, "failure"),
+    "failure_pattern": Stratum("failure_pattern", "Pattern of failure (most severe component)", PATTERNS, "failure"),
     "crs": Stratum("crs_grade", "Highest grade of CRS", ("0", "1", "2", "3", "4", "5"), "later"),
     "icans": Stratum("icans_grade", "Highest grade of ICANS", ("0", "1", "2", "3", "4", "5"), "later"),
-    "mrd": Stratum("mrd_best", "MRD at 10^-5", ("negative", "positive", "indeterminate", "not_tested"), "later"),
+    "mrd": Stratum("mrd_best", "MRD at 10⁻⁵", ("negative", "positive", "indeterminate", "not_tested"), "later"),
     "salvage": Stratum("first_salvage_class", "First therapy after failure", SALVAGE_CLASSES, "later"),
     "salvage_target": Stratum("salvage_relation", "Target of the first therapy after failure", RELATIONS, "later"),
 }

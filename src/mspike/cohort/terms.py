@@ -64,7 +64,8 @@ def refuse_levels_without_events(frame: pl.DataFrame, covariates: list[str], eve
             if events == 0:
                 raise Unstable(
                     f"{name!r}: none of the {n} patients with {level!r} had the event, so its hazard ratio has no "
-                    "finite estimate. Merge levels, leave the covariate out, or ask for penalty='firth'."
+                    "finite estimate. Merge levels, leave the covariate out, or ask for "
+                    "Firth's penalty (--penalty firth)."
                 )
 
 

@@ -158,7 +158,8 @@ def _with_failure(courses: pl.DataFrame, settings: Settings) -> pl.DataFrame:
         ("second_malignancy", malignancy.is_not_null(), malignancy),
         ("nonrelapse_death", other_death, death),
         ("undetermined", unknown_death, death),
-        ("next_therapy", therapy.is_not_null(), therapy),
+        # Therapy of which nobody wrote down the day is the next therapy all the same.
+        ("next_therapy", therapy.is_not_null() | pl.col("undated_next"), therapy),
         ("molecular_relapse", pl.col("loss_day").is_not_null(), pl.col("loss_day")),
         ("none", responded | (judged & (follow_up >= PROVISIONAL_DAYS)), pl.lit(None, pl.Int64)),
     ]
@@ -167,9 +168,40 @@ def _with_failure(courses: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     for kind, holds, at in kinds:
         holds = holds.fill_null(False)  # a rule that cannot be judged does not name the failure
         name, when = name.when(holds).then(pl.lit(kind)), when.when(holds).then(at.cast(pl.Int64))
+    first_type, first_day = _first_failure(pl.coalesce(pd, treated), never, therapy, early)
     return courses.with_columns(
+        first_failure_type=first_type,
+        first_failure_day=first_day,
         failure_type=name.otherwise(pl.lit("undetermined")),
         failure_day=when.otherwise(None),
         relapse_at_death=undocumented.fill_null(False),
         responded=responded,
     )
+
+
+def _first_failure(progressed: pl.Expr, never: pl.Expr, therapy: pl.Expr, early: int) -> tuple[pl.Expr, pl.Expr]:
+    """Which failure of the treatment came first in time, and on which day? Null: none, or none of which a day is known.
+
+    `failure_type` looks back from the data cut: who first started the next therapy and died years later of an infection
+    has nonrelapse_death. Time after failure must start where it began, whatever came later. A molecular relapse alone
+    starts none: it is found where somebody looks for it.
+    """
+    responded, start = pl.col("first_response").is_not_null(), pl.col("index_day")
+    known = {
+        "progression": progressed.cast(pl.Int64),
+        "refractory": pl.when(never.fill_null(False)).then(start + PROVISIONAL_DAYS).cast(pl.Int64),
+        "next_therapy": therapy.cast(pl.Int64),
+    }
+    first = pl.min_horizontal(known.values())
+    by_progression = (known["progression"] == first).fill_null(False)
+    kind = (
+        pl.when(by_progression & responded & (first - start <= early))
+        .then(pl.lit("early_relapse"))
+        .when(by_progression & responded)
+        .then(pl.lit("late_relapse"))
+        .when(by_progression | (known["refractory"] == first).fill_null(False))
+        .then(pl.lit("primary_refractory"))
+        .when(first.is_not_null())
+        .then(pl.lit("next_therapy"))
+    )
+    return kind, first

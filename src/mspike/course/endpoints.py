@@ -42,9 +42,27 @@ def endpoints_of(
         "efs": _efs(),
     }
     rows = [
-        courses.select("gid", "died_undated", pl.lit(name).alias("endpoint"), **parts) for name, parts in asked.items()
+        courses.select("gid", "died_undated", "undated_next", pl.lit(name).alias("endpoint"), **parts)
+        for name, parts in asked.items()
     ]
-    return _with_undated_deaths(pl.concat(rows)).with_columns(days=pl.col("end") - pl.col("start")).drop("died_undated")
+    told = _with_undated_therapy(_with_undated_deaths(pl.concat(rows)))
+    return told.with_columns(days=pl.col("end") - pl.col("start")).drop("died_undated", "undated_next")
+
+
+def _with_undated_therapy(rows: pl.DataFrame) -> pl.DataFrame:
+    """New therapy of which the day is not known is an event without a date, and came before whatever ended the time.
+
+    A progression that somebody saw on this line is taken to have come before it.
+    """
+    counts_therapy = (pl.col("endpoint") == "ttnt") | (
+        (pl.col("endpoint") == "efs") & ~pl.col("reason").is_in(["PD", "unconfirmed_pd"])
+    )
+    undated = pl.col("undated_next") & counts_therapy
+    return rows.with_columns(
+        end=pl.when(~undated).then(pl.col("end")),
+        event=undated | pl.col("event"),
+        reason=pl.when(undated).then(pl.lit("therapy_undated")).otherwise("reason"),
+    )
 
 
 def _with_undated_deaths(rows: pl.DataFrame) -> pl.DataFrame:

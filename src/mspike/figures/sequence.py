@@ -26,6 +26,7 @@ _FAILURES = {
     "not_infused": "not infused", "primary_refractory": "primary refractory", "early_relapse": "early relapse",
     "late_relapse": "late relapse", "molecular_relapse": "molecular relapse only", 
     "next_therapy": "next therapy, no PD",
+    "death_of_myeloma": "death of myeloma, no PD seen",
     "second_malignancy": "second malignancy", "nonrelapse_death": "death, not of relapse", "none": "no failure so far",
     "undetermined": "undetermined",
 }  # fmt: skip
@@ -36,8 +37,10 @@ _DEAD, _AGAIN, _ALIVE = "died", "progressed again", "alive, no further PD"
 def ways(cohort: pl.DataFrame) -> pl.DataFrame:
     """The stages of each patient in words: product, failure, next_therapy, outcome. Null: the way ends before it.
 
-    cohort  product, failed, failure_type, first_salvage_class ("none": nothing recorded; null: not known),
-            from_failure_os_event, from_failure_pfs_event; one row a CAR-T episode
+    cohort  product, failed, first_failure_type, failure_type, first_salvage_class ("none": nothing recorded; null: not
+            known), os_event, from_failure_pfs_event; one row a CAR-T episode
+
+    Who failed goes by the first failure in time, the others by what became of them.
     """
     failed = pl.col("failed").fill_null(False)  # unknown whether it failed: the way is not followed further
     named = {told: band(told).name for told in cohort["first_salvage_class"].drop_nulls().unique().to_list()}
@@ -47,13 +50,17 @@ def ways(cohort: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.col("first_salvage_class").replace(named))
     )
     outcome = (
-        pl.when("from_failure_os_event").then(pl.lit(_DEAD))
+        pl.when("os_event").then(pl.lit(_DEAD))
         .when("from_failure_pfs_event").then(pl.lit(_AGAIN))
-        .when(~pl.col("from_failure_os_event")).then(pl.lit(_ALIVE))
+        .when(~pl.col("os_event")).then(pl.lit(_ALIVE))
     )  # fmt: skip
     return cohort.select(
         product=pl.col("product").fill_null(NOT_KNOWN),
-        failure=pl.col("failure_type").replace(_FAILURES).fill_null(NOT_KNOWN),
+        failure=pl.when(failed)
+        .then("first_failure_type")
+        .otherwise("failure_type")
+        .replace(_FAILURES)
+        .fill_null(NOT_KNOWN),
         next_therapy=pl.when(failed).then(therapy.fill_null(NOT_KNOWN)),
         outcome=pl.when(failed).then(outcome.fill_null(NOT_KNOWN)),
     )
@@ -155,7 +162,7 @@ def sequence_chart(cohort: pl.DataFrame, title: str, *, notes: Sequence[str] = (
     plane = Plane(width, HEIGHT, 0, width, HEIGHT, 0)
     layers = [_ribbons(plane, nodes, flows, gap, told.height), *_boxes(plane, nodes, gap), *_names(plane, nodes, gap)]
     said = [*notes, "The height of a band is its number of patients; a way ends where there was no failure."]
-    said.append("Outcome: the gravest known at the end of follow-up, not adjusted for its length.")
+    said.append("Outcome: the worst known at the end of follow-up, not adjusted for its length.")
     return dressed(plane.sized(layers), title, said)
 
 

@@ -100,7 +100,8 @@ def response_over_time_chart(
     total = table["total"][0]
     said = [
         *notes,
-        f"All {total:,} patients in every bar. White: not followed so long, so that the response is not known.",
+        f"All {total:,} patients in every bar. White: not followed so long, so that the response is not known. State "
+        "known: without those not followed, not evaluable (NE) or not seen yet.",
     ]
     return dressed(plane.sized(layers), title, said)
 
@@ -195,9 +196,13 @@ def _named(plane: Plane, pieces: Sequence[dict[str, Any]], bars: int) -> list[An
 
 
 def _counts(plane: Plane, table: pl.DataFrame, times: Sequence[int], unit: Unit) -> list[Any]:
-    """How many are followed to each time, or progressed or died before it: under the axis."""
+    """Of how many the state is known at each time: judged, or progressed or died by then; under the axis."""
     down = plane.y(plane.height + 56)
-    known = table.filter(pl.col("state") != OUT).group_by(unit, maintain_order=True).agg(pl.col("n").sum())
+    known = (
+        table.filter(~pl.col("state").is_in([OUT, NOT_JUDGED]))
+        .group_by(unit, maintain_order=True)
+        .agg(pl.col("n").sum())
+    )
     counts = dict(known.iter_rows())
     rows = [{"x": place, "y": down, "words": f"{counts[time]:,}"} for place, time in enumerate(times)]
     head = [{"x": plane.x(-12), "y": down, "words": "State known, n"}]

@@ -88,7 +88,7 @@ def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _count(count: int | None) -> str:
-    return "?" if count is None else f"{count:,}"
+    return "*" if count is None else f"{count:,}"
 
 
 def _told(row: dict[str, Any]) -> str:

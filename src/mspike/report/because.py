@@ -23,8 +23,8 @@ ENDPOINT = {
 REASON = {
     "PD": "progression", "death": "death", "new_therapy": "new therapy", "no_event": "no event yet",
     "no_assessment": "never assessed", "missed_visits": "event after missed visits", "no_response": "no response",
-    "alive": "alive", "death_undated": "death without a date", "unconfirmed_pd": "progression cut short by therapy",
-    "radiotherapy": "radiotherapy",
+    "alive": "alive", "death_undated": "death without a date", "therapy_undated": "new therapy without a date",
+    "unconfirmed_pd": "progression cut short by therapy", "radiotherapy": "radiotherapy",
 }  # fmt: skip
 FAILURE = {
     "not_infused": "cells were collected, none were given back",
@@ -80,7 +80,7 @@ def _person(person: Told) -> str:
 
 
 def _print_line(line: Told, told: Told, *, in_full: bool) -> None:
-    say("", _line_head(line), f"  {sentence(line)}")
+    say("", line_head(line), f"  {sentence(line)}")
     if not in_full:
         return
     names = ", ".join(PARAMETER[p] for p in line["measurable_by"]) or "nothing that was measured at baseline"
@@ -96,7 +96,7 @@ def _print_line(line: Told, told: Told, *, in_full: bool) -> None:
         _print_course(line, told["settings"])
 
 
-def _line_head(line: Told) -> str:
+def line_head(line: Told) -> str:
     what = "CAR-T" if line["kind"] == "car_t" else "other therapy"
     began = "collected" if "not_infused" in line["flags"] else "infused" if line["kind"] == "car_t" else "from"
     known = {name: line[f"{name}_date"] for name in ("apheresis", "lymphodepletion")}
@@ -169,7 +169,7 @@ def _print_visit(visit: Told, told: Told, *, statements: bool) -> None:
 
 def _print_because(because: Told, told: Told, own_date: str | int | None) -> None:
     """In a list of visits a value of the visit's own date goes without it; for one visit all is said in place."""
-    values = because["told"] or "; ".join(_input(i, own_date) for i in because["inputs"])
+    values = because["told"] or "; ".join(input_told(i, own_date) for i in because["inputs"])
     values = values or "no parameter was measurable at baseline"
     if own_date is not None:
         print(wrapped(f"      {because['rule']}: {values}", hang=2))
@@ -178,7 +178,7 @@ def _print_because(because: Told, told: Told, own_date: str | int | None) -> Non
     print(wrapped(f"          values      {values}", hang=12))
 
 
-def _input(value: Told, own_date: str | int | None) -> str:
+def input_told(value: Told, own_date: str | int | None) -> str:
     measured = value["value"] is not None
     text = (
         f"{value['what']} {value['value'] if measured else 'not measured'} {value['unit'] if measured else ''}".rstrip()
@@ -202,17 +202,17 @@ def _print_course(line: Told, settings: Told) -> None:
     pattern = f" Pattern: {', '.join(line['pattern'])}." if line["pattern"] else ""
     say("", f"  Failure: {failure}{when}: {FAILURE[failure].format(**settings)}.{pattern}", "")
     rows = [
-        (f"  {ENDPOINT[e['endpoint']]}", e["start_date"], e["date"], e["days"], _event(e), _why(e["reason"]))
+        (f"  {ENDPOINT[e['endpoint']]}", e["start_date"], e["date"], e["days"], event_told(e), reason_told(e["reason"]))
         for e in line["endpoints"]
     ]
     say_table(("  endpoint", "from", "to", "days", "", "because of"), rows, right=("days",))
 
 
-def _why(reason: str) -> str:
+def reason_told(reason: str) -> str:
     return REASON.get(reason, reason.replace("_", " "))
 
 
-def _event(endpoint: Told) -> str:
+def event_told(endpoint: Told) -> str:
     return {True: "event", False: "censored", None: "not defined"}[endpoint["event"]]
 
 

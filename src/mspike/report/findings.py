@@ -50,7 +50,7 @@ def _calendar(calendar: str) -> str:
 def _row(kind: Mapping[str, Any]) -> tuple[str, ...]:
     rows = ", ".join(str(r) for r in kind["first_rows"])
     more = " ..." if kind["number"] > len(kind["first_rows"]) else ""
-    place = f"row {rows}{more}" if rows else ", ".join(kind["first_patients"])
+    place = f"row {rows}{more}" if rows else "\n".join(kind["first_patients"])
     where = "\n".join(part for part in (kind["table"], kind["column"], place) if part)
     found = [f"{text[: LONGEST - 1]}…" if len(text) > LONGEST else text for text in kind["found"]]
     return kind["severity"], f"{kind['number']:,}", where, "\n".join([kind["problem"], *found]), kind["expected"]

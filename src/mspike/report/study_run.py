@@ -29,12 +29,14 @@ def write_registry_study(
     figures: str | Sequence[str] = "svg",
     engine: str = "local",
     master: str | None = None,
+    title: str | None = None,
     progress: Progress | None = None,
     telling: Progress | None = None,
     drawing: Drawing | None = None,
 ) -> Told:
     """Judges the registry, makes the study and writes it into `out`; returns what study.json holds.
 
+    title     what the registry is called in the title of the page; its folder's name where None
     figures   kinds of file of each figure: svg, png, pdf; the page has its own copy
     progress  told after each bucket; telling: told of each section; drawing: told the name of each figure
 
@@ -46,7 +48,7 @@ def write_registry_study(
     asked = question(worker.place(registry), edition=edition, settings=settings)
     # Beside the output: on a cluster every executor must see it.
     with room_beside(worker.place(out)) as room:
-        study = study_of(asked, plan, room / "gathered", worker, progress, telling)
+        study = study_of(asked, plan, room / "gathered", worker, progress, telling, title)
         return write_study(study, out, kinds, plan=asdict(plan), progress=drawing)
 
 

@@ -4,38 +4,57 @@ from __future__ import annotations
 
 import polars as pl
 
-from mspike.cohort.outcomes import time_points
 from mspike.cohort.strata import Origin
 from mspike.cohort.survival import kaplan_meier
 from mspike.cohort.times import Unstable
 from mspike.study.cells import NOT_REACHED, median
+from mspike.study.followed import decided, followed
 from mspike.study.plan import Plan
 
 RESPONDED = ("sCR", "CR", "VGPR", "PR")
+_FROM = {
+    "infusion": "from the infusion",
+    "failure": "from failure",
+    "apheresis": "from apheresis, all who were collected",
+    "entry": "from apheresis, of who was infused",
+}
 
 
 def answer_of(cohort: pl.DataFrame, plan: Plan) -> str:
-    """What would a colleague say aloud of these patients? From infusion and from failure, whatever the origin asked.
+    """What would a colleague say aloud of these patients? Outcomes from the origin asked, then from failure.
 
     Medians in months with their 95 % intervals; counts below plan.min_cell are not told.
     """
     infused = cohort.filter(pl.col("infused") & (pl.col("infusion_number") == 1))
     if infused.is_empty():
         return "No patient of this registry has an infusion of CAR T cells on record."
-    responded = infused.filter(pl.col("best_response").is_in(RESPONDED)).height
-    failed = infused.filter("failed").height
-    parts = [
-        f"{_patients(infused.height, plan)} {'was' if infused.height == 1 else 'were'} infused with CAR T cells",
-        f"{_of(responded, infused.height, plan)} had a partial response or better",
-        f"median progression-free survival {_median(cohort, 'infusion', 'pfs', plan)}",
-        f"median overall survival {_median(cohort, 'infusion', 'os', plan)}",
+    parts = [f"{_patients(infused.height, plan)} {'was' if infused.height == 1 else 'were'} infused with CAR T cells"]
+    if plan.origin != "failure":
+        responded = infused.filter(pl.col("best_response").is_in(RESPONDED)).height
+        parts.append(f"{_of(responded, infused.height, plan)} had a partial response or better")
+        parts.append(_outcomes(cohort, plan))
+    return "; ".join([*parts, _failure(cohort, infused, plan)]) + " (medians with 95 % confidence intervals)."
+
+
+def _outcomes(cohort: pl.DataFrame, plan: Plan) -> str:
+    origin = plan.origin
+    late = origin == "apheresis" and decided(cohort, plan) == "infusion"
+    medians = [
+        f"median {words} {_median(cohort, origin, name, plan)}"
+        for name, words in (("pfs", "progression-free survival"), ("os", "overall survival"))
     ]
-    if failed:
-        after = f"the cells failed in {_of(failed, infused.height, plan)}, who lived a median of "
-        parts.append(f"{after}{_median(cohort, 'failure', 'os', plan)} from there")
-    else:
-        parts.append("in nobody did the cells fail so far")
-    return "; ".join(parts) + "."
+    return f"{_FROM['entry' if late else origin]}, {' and '.join(medians)}"
+
+
+def _failure(cohort: pl.DataFrame, infused: pl.DataFrame, plan: Plan) -> str:
+    failed = infused.filter("failed").height
+    open_ = infused.filter(~pl.col("failed") & (pl.col("failure_type") == "undetermined")).height
+    if not failed:
+        doubt = f", and of {_of(open_, infused.height, plan)} it is not known" if open_ else ""
+        return f"in nobody is a failure on record so far{doubt}"
+    lived = _median(cohort, "failure", "os", plan)
+    told = f"the therapy failed in {_of(failed, infused.height, plan)}"
+    return f"{told}; {_FROM['failure']}, median overall survival {lived}"
 
 
 def _patients(n: int, plan: Plan) -> str:
@@ -56,9 +75,12 @@ def _small(n: int, plan: Plan) -> bool:
 
 
 def _median(cohort: pl.DataFrame, origin: Origin, endpoint: str, plan: Plan) -> str:
-    points = time_points(cohort, origin, endpoint)
+    observed = decided(cohort, plan) if origin == "apheresis" else "infusion"
+    points = followed(cohort, origin, endpoint, observed).patients
     if points.is_empty() or _small(points.height, plan):
         return "not known"
+    if not points["days"].max():
+        return "not estimable (nobody was observed beyond day 0)"
     try:
         curve = kaplan_meier(points["days"], points["event"], points["entry"])
     except Unstable:

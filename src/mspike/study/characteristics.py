@@ -8,10 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from mspike.cohort.strata import STRATA, Stratum
+from mspike.cohort.strata import STRATA, YES_NO, Stratum
 from mspike.study.cells import NONE, NOT_KNOWN
 from mspike.study.counted import Column, Counts, as_share, columns_of, counted, counts_column, median_iqr, quartiles
 from mspike.study.divided import levels_of, words_of
+from mspike.study.kept_back import note, tellable
 from mspike.study.parts import StudyTable
 
 MEASURES = {
@@ -56,16 +57,21 @@ def first_infusions(cohort: pl.DataFrame) -> pl.DataFrame:
     return cohort.filter(pl.col("infused") & (pl.col("infusion_number") == 1))
 
 
-def table_1(cohort: pl.DataFrame, name: str, stratum: Stratum | None, min_cell: int) -> StudyTable:
-    """Table 1 of the first infusions; no p-values: groups that were not randomised differ, and may differ by chance."""
+def table_1(
+    cohort: pl.DataFrame, name: str, stratum: Stratum | None, min_cell: int, *, failed: bool = False
+) -> StudyTable:
+    """Table 1 of the first infusions; no p-values: groups that were not randomised differ, and may differ by chance.
+
+    failed  only of those who failed, where outcomes count from failure; so too where the stratum is known only then
+    """
     patients = first_infusions(cohort)
-    later = stratum is not None and not stratum.baseline
+    later = failed or (stratum is not None and not stratum.baseline)
     if later:
         patients = patients.filter("failed")
     columns = columns_of(patients, stratum, min_cell, "All who failed" if later else "All patients")
     rows = [row for variable in VARIABLES for row in _rows(variable, columns, min_cell)]
     rows += list(_measured(columns, min_cell))
-    who = "Patients in whom the CAR T cells failed" if later else "Patients at the first infusion"
+    who = "Patients in whom the therapy failed" if later else "Patients at the first infusion"
     return StudyTable(
         name=name,
         title=f"Table 1. {who}" + ("" if stratum is None else f", by: {stratum.words}"),
@@ -74,7 +80,7 @@ def table_1(cohort: pl.DataFrame, name: str, stratum: Stratum | None, min_cell: 
         heads={"level": "", **{f"c{at}": column.head for at, column in _open(columns)}},
         groups="variable",
         right=tuple(f"c{at}" for at, _ in _open(columns)),
-        notes=_notes(cohort, patients, columns, min_cell, later),
+        notes=_notes(patients, columns, min_cell, later),
     )
 
 
@@ -130,7 +136,8 @@ def _counts(variable: Variable, columns: Sequence[Column], min_cell: int) -> Cou
     column = pl.col(variable.levels_from.column).cast(pl.String)
     levels = levels_of(columns[0].patients[variable.levels_from.column], variable.levels_from)
     conditions = [(words_of(level), column == level) for level in levels]
-    return counted(columns, [*conditions, (NOT_KNOWN, column.is_null())], min_cell)
+    known = [range(len(levels))]  # what a share is out of
+    return counted(columns, [*conditions, (NOT_KNOWN, column.is_null())], min_cell, sums=known)
 
 
 def _spreads(
@@ -193,9 +200,35 @@ def _shown(rows: Sequence[_Row], columns: Sequence[Column]) -> pl.DataFrame:
     return pl.DataFrame({**words, **cells}, schema=dict.fromkeys((*words, *cells), pl.String))
 
 
-def _notes(
-    cohort: pl.DataFrame, patients: pl.DataFrame, columns: Sequence[Column], min_cell: int, later: bool
-) -> tuple[str, ...]:
+def only_yes(patients: pl.DataFrame, column: str) -> tuple[int, int] | None:
+    """Of how many is presence on record where absence is on record of nobody? (yes, all); None where it is of some.
+
+    Then those in whom it is known are those who have it, and a share of them is no frequency.
+    """
+    known = patients[column].drop_nulls()
+    if known.is_empty() or known.len() == patients.height or not bool(known.cast(pl.Boolean).all()):
+        return None
+    return known.len(), patients.height
+
+
+def _presence_only(patients: pl.DataFrame, min_cell: int) -> list[str]:
+    said = []
+    for variable in VARIABLES:
+        stratum = variable.levels_from
+        found = only_yes(patients, stratum.column) if stratum is not None and stratum.order == YES_NO else None
+        if found is not None:
+            told = tellable(*found, min_cell)
+            least = (
+                f"{found[0]:,} of {found[1]:,} at least have it" if told else "how many have it at least is not told"
+            )
+            said.append(
+                f"{variable.words}: absence is recorded of nobody, so that the share of those in whom it is known is "
+                f"no frequency; {least}."
+            )
+    return said
+
+
+def _notes(patients: pl.DataFrame, columns: Sequence[Column], min_cell: int, later: bool) -> tuple[str, ...]:
     notes = [
         "One row in the data a patient: the first infusion. n / N (%): N are the patients of the column in whom the "
         "characteristic is known; in the rows 'not known' N are all patients of the column. A characteristic without "
@@ -204,7 +237,8 @@ def _notes(
         "Stage: R-ISS where it can be told, else ISS. Age: whole years, counted as if the birthday were still ahead.",
     ]
     if later:
-        notes.append("Only patients whose CAR T cells failed: this division is not known before the failure.")
+        notes.append("Only patients in whom the therapy failed, as they were at the infusion.")
+    notes += _presence_only(patients, min_cell)
     notes += discretion(columns, min_cell)
     return tuple(notes)
 
@@ -213,10 +247,7 @@ def discretion(columns: Sequence[Column], min_cell: int) -> list[str]:
     """What is kept back, in words; nothing where nothing is."""
     if min_cell < 2:
         return []
-    said = [
-        f"Counts from 1 to {min_cell - 1} are shown as <{min_cell}; counts that would give them away as ≥{min_cell} or "
-        "'not shown', with their percentages."
-    ]
+    said = [note(min_cell)]
     if any(not column.shown for column in columns):
         said.append(f"Groups of fewer than {min_cell} patients, and what would give them away, have no column.")
     return said

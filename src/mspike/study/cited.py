@@ -15,6 +15,7 @@ NAMED: dict[str, tuple[str, ...]] = {
     "kaplan-meier-1958": ("kaplan-meier",),
     "mantel-1966": ("log-rank",),
     "clopper-pearson-1934": ("clopper-pearson",),
+    "garwood-1936": ("poisson",),
     "aalen-johansen-1978": ("aalen-johansen",),
     "cox-1972": ("cox",),
     "firth-1993": ("firth",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -14,7 +15,7 @@ from mspike.study.followed import Followed, followed, left_out_words
 from mspike.study.gathered import Gathered
 from mspike.study.incidence_figures import by_group_figures, overall_figure
 from mspike.study.incidences import CAUSES, Contest, at_months, contest, overstated
-from mspike.study.kept_back import count_words, counts_column
+from mspike.study.kept_back import MARK, count_words, counts_column, note
 from mspike.study.parts import Part, Section, StudyTable
 from mspike.study.plan import Plan
 
@@ -35,10 +36,10 @@ def competing(gathered: Gathered, plan: Plan) -> Section:
     patients = told.patients.filter(pl.col("cr_days").is_not_null() & pl.col("cr_cause").is_not_null())
     if patients.is_empty():
         return Section(ID, TITLE, ("No patient of this registry can be followed from infusion.",), ())
-    missing = told.missing + told.patients.height - patients.height
-    whole = contest(patients, missing, None, plan.min_cell)
+    told = replace(told, patients=patients)
+    whole = contest(told, None, plan.min_cell)
     strata = {name: s for name, s in plan.strata.items() if s.comparable_from("infusion")}
-    divided = [contest(patients, missing, (name, s), plan.min_cell) for name, s in strata.items()]
+    divided = [contest(told, (name, s), plan.min_cell) for name, s in strata.items()]
     refused = [
         f"Not divided by '{s.words}' here: from infusion, its groups are formed by what happens later."
         for name, s in plan.strata.items()
@@ -61,7 +62,7 @@ def _silent(made: Contest) -> str:
 def _parts(told: Followed, whole: Contest, divided: Sequence[Contest], plan: Plan) -> list[Part]:
     notes = [_definition(), *_left_out(told, plan)]
     if plan.discreet:
-        notes.append(f"Counts from 1 to {plan.min_cell - 1}, and what would give them away, are kept back.")
+        notes.append(note(plan.min_cell))
     table = _table([whole], "competing_incidence", f"{TITLE}: cumulative incidence from infusion", notes, plan)
     parts: list[Part | None] = [table, overall_figure(whole), _overstated_table(whole)]
     for made in divided:
@@ -133,7 +134,7 @@ def _frame(rows: Sequence[dict[str, Any]], plan: Plan) -> pl.DataFrame:
 
 def _cell(row: dict[str, Any]) -> str:
     if row["incidence_percent"] is None:
-        return "kept back" if isinstance(row["at_risk"], str) and row["at_risk"] != "0" else NONE
+        return MARK if row["at_risk"] == MARK else NONE
     if row["low_percent"] is None:
         return f"{row['incidence_percent']:.1f}"
     return f"{row['incidence_percent']:.1f} [{row['low_percent']:.1f}, {row['high_percent']:.1f}]"

@@ -9,7 +9,11 @@ import polars as pl
 from mspike.cohort.disclosure import suppressed
 from mspike.cohort.salvage import UNKNOWN_PRODUCT
 from mspike.study.cells import NONE, share
+from mspike.study.characteristics import only_yes
+from mspike.study.kept_back import notes as kept_back
+from mspike.study.kept_back import tellable as either_tellable
 from mspike.study.parts import StudyTable
+from mspike.study.patterns import documented
 from mspike.study.plan import Plan
 
 
@@ -28,7 +32,7 @@ def _there(column: str) -> pl.Expr:
 
 _FAILED = pl.col("failed").fill_null(False)  # failure not established: nothing is asked of what came after it
 # Only a progression has a pattern.
-_PROGRESSED = _FAILED & pl.col("failure_type").is_in(["primary_refractory", "early_relapse", "late_relapse"])
+_PROGRESSED = _FAILED & documented()
 BEFORE, AFTER, FAILED = "Before the infusion", "After the infusion", "After failure"
 FACTS: tuple[Fact, ...] = (
     Fact(BEFORE, "Age at infusion", _there("age")),
@@ -49,7 +53,7 @@ FACTS: tuple[Fact, ...] = (
     Fact(BEFORE, "Day of apheresis", _there("apheresis_day")),
     Fact(BEFORE, "Disease measurable by", pl.col("measurable_by").list.len().fill_null(0) > 0),
     Fact(AFTER, "Best response (not NE)", _there("best_response") & (pl.col("best_response") != "NE")),
-    Fact(AFTER, "MRD at 10^-5", pl.col("mrd_best").is_in(["negative", "positive"])),
+    Fact(AFTER, "MRD at 10⁻⁵", pl.col("mrd_best").is_in(["negative", "positive"])),
     Fact(AFTER, "Grade of CRS", _there("crs_grade")),
     Fact(AFTER, "Grade of ICANS", _there("icans_grade")),
     Fact(AFTER, "Time to progression or death", _there("pfs_days") & _there("pfs_event")),
@@ -64,7 +68,7 @@ _SCHEMA = {"block": pl.String, "fact": pl.String, "known": pl.Int64, "not_known"
 
 def tellable(n: int, total: int, plan: Plan) -> bool:
     """May this part of a total be told? Neither it nor the rest may be small."""
-    return not plan.discreet or not (0 < n < plan.min_cell or 0 < total - n < plan.min_cell)
+    return either_tellable(n, total, plan.min_cell)
 
 
 def known_facts(infused: pl.DataFrame) -> pl.DataFrame:
@@ -94,6 +98,8 @@ def completeness(infused: pl.DataFrame, plan: Plan) -> StudyTable:
         "Unknown stays unknown: no table of this study counts it as no. Patients: those infused, first infusion.",
         "MRD that was not tested, or not deep enough to tell, is not known. A pattern is asked of progressions only.",
     ]
+    if only_yes(infused, "high_risk") is not None:
+        notes.append("High-risk cytogenetics: absence is recorded of nobody; known means present.")
     if gone := _too_close(whole["patients"].to_list(), plan):
         whole = whole.filter(~pl.col("patients").is_in(gone))
         notes.append("Facts asked of a group that is too small, or leaves out too few, are not told.")
@@ -101,6 +107,7 @@ def completeness(infused: pl.DataFrame, plan: Plan) -> StudyTable:
     if plan.discreet:
         # Of two counts with a known sum both are hidden or none, so that the percentage goes with either.
         frame = suppressed(whole, COUNTS, plan.min_cell, within="fact", beside={"known": ["known_percent"]})
+    notes += kept_back(plan.min_cell)
     return StudyTable(
         "quality_completeness", "How much is known", frame, _shown(whole, frame), groups="block",
         heads={"fact": "Fact", "known": "Known, n / N (%)", "not_known": "Not known, n"},

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
-from mspike.cohort.disclosure import hidden_cells
+from mspike.cohort.disclosure import MARK, hidden_cells
 from mspike.cohort.regression import Regression, cox
 from mspike.cohort.strata import Stratum
 from mspike.cohort.times import Unstable
 from mspike.study.cells import NONE, p_value
-from mspike.study.divided import Divided, Group, divided
+from mspike.study.divided import Divided, Group, divided, levels_of, words_of
 from mspike.study.plan import Plan
 
 FEW = 5  # patients or events: fewer carry a figure, not a finding
 MOST_LEVELS = 8  # of a number (years): with more, it enters as a number
-NOT_ESTIMABLE, REFERENCE, NOT_COMPARED, KEPT_BACK = "not estimable", "reference", "not compared", "kept back"
+NOT_ESTIMABLE, REFERENCE, NOT_COMPARED, KEPT_BACK = "not estimable", "reference", "not compared", MARK
 CONSTANT = 0.05  # p of the test of proportional hazards below which a hazard ratio is called an average over time
 SCHEMA: dict[str, Any] = {
     "subgroup": pl.String, "level": pl.String, "n": pl.Int64, "events": pl.Int64, "reference": pl.Boolean,
@@ -35,6 +36,7 @@ class Contrast:
     hidden      levels whose events must not be told
     refused     why there is no estimate, or not of every level
     kept_back   patients in groups too small to show: neither in a row nor in the regression
+    merged      a small level was put together with others: the estimates are not those of all levels apart
     """
 
     stratum: Stratum
@@ -42,6 +44,7 @@ class Contrast:
     hidden: frozenset[str]
     refused: tuple[str, ...]
     kept_back: int
+    merged: bool = False
 
     @property
     def estimates(self) -> int:
@@ -52,32 +55,80 @@ class Contrast:
         return bool((self.rows["proportional_hazards_p"] < CONSTANT).any())
 
 
-def contrast(points: pl.DataFrame, stratum: Stratum, plan: Plan) -> Contrast:
+def contrast(points: pl.DataFrame, stratum: Stratum, plan: Plan, reference: str | None = None) -> Contrast:
     """How many times higher is the hazard in each level than in the reference, every level taken alone?
 
-    points  what `cohort.outcomes.time_points` gives
-    1. Reference: the first level of the stratum's order with at least five events, else the one with the most; of those
-       without an order (products) the commonest. Beside a handful of patients every other level would look odd.
-    2. A level without an event has no finite hazard ratio. It is left out of the regression, which is where the
+    points     what `cohort.outcomes.time_points` gives
+    reference  level that the others stand beside, as `reference_of` decides it for all endpoints of a page; None: by
+               these points alone
+    1. A level without an event has no finite hazard ratio. It is left out of the regression, which is where the
        likelihood has its limit: the hazard ratios of the others stay exactly what they would be there. With
        plan.penalty it stays in.
-    3. Unknown is a row without a hazard ratio. Where a number has more than eight values it enters per unit.
+    2. Unknown is a row without a hazard ratio. Where a number has more than eight values it enters per unit.
+    3. Levels too small to show are put together, so that the large ones can still be compared.
     """
+    reference = reference_of([points], stratum, plan) if reference is None else reference
     parts = divided(points, stratum, plan.min_cell)
     known = [group for group in parts.groups if group.known]
     if not stratum.order and points[stratum.column].dtype.is_numeric() and len(known) > MOST_LEVELS:
         return _per_unit(points, stratum, plan)
+    before = parts.kept_back
+    points, parts = _together(points, stratum, parts, plan)
+    known = [group for group in parts.groups if group.known]
     counted = {group.words: _events(group) for group in parts.groups}
     usable = [group for group in known if counted[group.words] or (plan.penalty and group.patients.height)]
-    refused, found, reference = _estimated(points, stratum, plan, known, usable, counted)
+    refused, found = _estimated(points, stratum, plan, known, usable, reference)
     hidden = _hidden(points, parts, counted, plan.min_cell)
-    rows = [
-        _row(group, stratum, counted[group.words], found, reference, plan, len(known) > 1) for group in parts.groups
-    ]
+    asked = len(known) > 1
+    rows = [_row(group, stratum, counted[group.words], found, reference, plan, asked) for group in parts.groups]
     frame = pl.DataFrame(rows, schema=SCHEMA)
     if plan.discreet:
         frame, refused = _discreet(frame, hidden, refused, stratum)
-    return Contrast(stratum, frame, hidden, refused, parts.kept_back)
+    return Contrast(stratum, frame, hidden, refused, parts.kept_back, before != parts.kept_back)
+
+
+def reference_of(points: Sequence[pl.DataFrame], stratum: Stratum, plan: Plan) -> str | None:
+    """Beside which level do the others stand, on a whole page? None: no level could carry it.
+
+    points  of each endpoint of the page
+
+    The first level of the stratum's order with at least five events of every endpoint, else the commonest; of those
+    without an order (products) the commonest. Beside a handful of events every other level would look odd, and beside
+    none there is no finite ratio. One level for all endpoints: two tables whose references differ cannot be read beside
+    each other.
+    """
+    parts = divided(points[0], stratum, plan.min_cell)
+    usable = [group for group in parts.groups if group.known and (plan.penalty or _in_all(points, stratum, group, 1))]
+    if not usable:
+        return None
+    ordered = stratum.order or stratum.column == "index_year"
+    enough = [group for group in usable if _in_all(points, stratum, group, FEW)]
+    if ordered and enough:
+        return enough[0].level
+    return max(usable, key=lambda group: group.patients.height).level
+
+
+def _in_all(points: Sequence[pl.DataFrame], stratum: Stratum, group: Group, least: int) -> bool:
+    """Has the level so many events of every endpoint of which there are any?"""
+    own = pl.col(stratum.column).cast(pl.String) == group.level
+    return all(int(one.filter(own)["event"].sum()) >= least for one in points if one["event"].any())
+
+
+def _together(points: pl.DataFrame, stratum: Stratum, parts: Divided, plan: Plan) -> tuple[pl.DataFrame, Divided]:
+    """Levels too small to show as one level, where it is large enough itself and nobody in it is unknown."""
+    shown = {group.level for group in parts.groups}
+    rest = [level for level in levels_of(points[stratum.column], stratum) if level not in shown]
+    unknown = points[stratum.column].null_count() and None not in shown
+    alone = not any(group.known for group in parts.groups)
+    if len(rest) < 2 or alone or unknown or parts.kept_back < plan.min_cell:
+        return points, parts
+    words = " or ".join(words_of(level) for level in rest)
+    text = pl.col(stratum.column).cast(pl.String)
+    recoded = points.with_columns(pl.when(text.is_in(rest)).then(pl.lit(words)).otherwise(text).alias(stratum.column))
+    one = Group(words, words, recoded.filter(pl.col(stratum.column) == words))
+    groups = list(parts.groups)
+    groups.insert(len([group for group in groups if group.known]), one)
+    return recoded, Divided(tuple(groups), 0)
 
 
 def _events(group: Group) -> int:
@@ -86,15 +137,17 @@ def _events(group: Group) -> int:
 
 def _estimated(
     points: pl.DataFrame, stratum: Stratum, plan: Plan, known: Sequence[Group], usable: Sequence[Group],
-    counted: dict[str, int],
-) -> tuple[tuple[str, ...], Regression | None, str | None]:  # fmt: skip
-    """What was refused, the regression, the reference level."""
+    reference: str | None,
+) -> tuple[tuple[str, ...], Regression | None]:  # fmt: skip
+    """What was refused, and the regression."""
     if len(known) < 2:
-        return (), None, None  # one group alone: nothing was asked of it
+        return (), None  # one group alone: nothing was asked of it
     refused = [_without_events(stratum, [group for group in known if group not in usable])]
     if len(usable) < 2:
-        return (f"{stratum.words}: no hazard ratio; events were seen in fewer than two of its levels.",), None, None
-    reference = _reference(stratum, usable, counted)
+        return (f"{stratum.words}: no hazard ratio; events were seen in fewer than two of its levels.",), None
+    if reference not in {group.level for group in usable}:
+        return (f"{stratum.words}: no hazard ratio; no level with enough patients has an event of every endpoint, so "
+                "that there is nothing that the others could stand beside.",), None  # fmt: skip
     levels = [group.level for group in usable]
     text = pl.col(stratum.column).cast(pl.String)
     frame = points.filter(text.is_in(levels)).with_columns(text.alias(stratum.column))
@@ -104,8 +157,20 @@ def _estimated(
             references={stratum.column: str(reference)},
         )  # fmt: skip
     except Unstable as said:
-        return (f"{stratum.words}: {said}",), None, None
-    return tuple(said for said in refused if said), found, reference
+        return (refusal(said, [stratum]),), None
+    return tuple(said for said in refused if said), found
+
+
+def refusal(said: Unstable, strata: Iterable[Stratum]) -> str:
+    """Why a regression was refused, in the words of the page instead of columns and their values."""
+    told = str(said)
+    strata = list(strata)
+    for stratum in strata:
+        told = _without_columns(told, stratum)
+    told = re.sub(r"patients with '([^']*)'", lambda m: f"patients with '{words_of(m[1])}'", told)
+    if len(strata) > 1:
+        return told
+    return f"{strata[0].words}: {told.removeprefix(f'{strata[0].words}: ')}"
 
 
 def _without_events(stratum: Stratum, empty: Sequence[Group]) -> str:
@@ -118,18 +183,22 @@ def _without_events(stratum: Stratum, empty: Sequence[Group]) -> str:
     )
 
 
+def _without_columns(told: str, stratum: Stratum) -> str:
+    def level(found: re.Match[str]) -> str:
+        return f"{stratum.words}: {words_of(found[1])} (vs {words_of(found[2])})"
+
+    def name(_: re.Match[str]) -> str:
+        return stratum.words
+
+    column = re.escape(stratum.column)
+    told = re.sub(rf"(?<![\w']){column}: (.+?) \(vs (.+?)\)", level, told)
+    # A column of one word may stand in the sentence as a word of its own.
+    return re.sub(rf"'{column}'" + (rf"|(?<!\w){column}(?!\w)" if "_" in stratum.column else ""), name, told)
+
+
 def late(points: pl.DataFrame) -> str | None:
     """The column of delayed entry, where somebody entered late."""
     return "entry" if "entry" in points.columns and bool((points["entry"] > 0).any()) else None
-
-
-def _reference(stratum: Stratum, usable: Sequence[Group], counted: dict[str, int]) -> str | None:
-    ordered = stratum.order or stratum.column == "index_year"
-    enough = [group for group in usable if counted[group.words] >= FEW]
-    if ordered and enough:
-        return enough[0].level
-    most = [counted[group.words] if ordered else group.patients.height for group in usable]
-    return usable[most.index(max(most))].level
 
 
 def _row(
@@ -183,7 +252,7 @@ def _per_unit(points: pl.DataFrame, stratum: Stratum, plan: Plan) -> Contrast:
         row |= {**estimate, "proportional_hazards_p": found.ph_check["p"].to_list()[-1]}
         row |= {"method": _METHODS[plan.penalty], "told": ratio(*list(estimate.values())[:3])}
     except Unstable as said:
-        refused = (f"{stratum.words}: {said}",)
+        refused = (refusal(said, [stratum]),)
     rows = [row]
     if known.height < points.height:
         unknown = points.filter(pl.col(stratum.column).is_null())

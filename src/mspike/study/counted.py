@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from mspike.cohort.disclosure import Cell, hidden_cells
+from mspike.cohort.disclosure import MARK, Arc, Cell, hidden_arcs
 from mspike.cohort.strata import Stratum
 from mspike.study.cells import NONE, share
 from mspike.study.divided import ALL, divided
 
-NOT_SHOWN = "not shown"
+NOT_SHOWN = MARK
 Levels = Sequence[tuple[str, pl.Expr]]
 
 
@@ -54,39 +54,28 @@ class Counts:
     """How many of each column are in each level of a partition; a level a row, a column of patients a column.
 
     hidden  cells that must not be told: small ones, and those that would give them away
-    blocks  levels whose sum may be told: all of them, or some and the others
-    closed  columns of which nothing is told
+    sums    levels that are told together, each within the next
+    closed  sums that must not be told: (place in `sums`, column)
     """
 
     levels: tuple[str, ...]
     n: tuple[tuple[int, ...], ...]
     hidden: frozenset[Cell]
-    blocks: tuple[range, ...]
-    closed: frozenset[int]
-    min_cell: int
+    sums: tuple[frozenset[int], ...]
+    closed: frozenset[Cell]
 
     def text(self, row: int, column: int = 0) -> str:
-        """The count; "<5" where it is small, "≥5" where it would give a small one away.
-
-        In a group no bounds are told where the whole row is kept back: with those of all patients they could be solved.
-        """
-        if (row, column) not in self.hidden:
-            return str(self.n[row][column])
-        if column in self.closed or (column and (row, 0) in self.hidden):
-            return NOT_SHOWN
-        return f"<{self.min_cell}" if self.n[row][column] < self.min_cell else f"≥{self.min_cell}"
+        """The count; MARK where it is kept back."""
+        return MARK if (row, column) in self.hidden else str(self.n[row][column])
 
     def told(self, rows: Sequence[int], column: int = 0) -> int | None:
         """The sum of some levels; None where it is small or would, with what is shown, give a small one away."""
-        if column in self.closed or (len(rows) == 1 and (rows[0], column) in self.hidden):
-            return None
-        for block in self.blocks:
-            everything = {row for row, at in self.hidden if at == column and row in block}
-            if everything & set(rows) not in (set(), everything):
-                return None
-            if (0, column) in _unsafe_sums(self.n, block, rows, self.min_cell):
-                return None
-        return sum(self.n[row][column] for row in rows)
+        asked = frozenset(rows)
+        if len(asked) > 1 and asked in self.sums:
+            kept = (self.sums.index(asked), column) in self.closed
+        else:  # what everybody can add up
+            kept = any((row, column) in self.hidden for row in asked)
+        return None if kept else sum(self.n[row][column] for row in asked)
 
 
 def counted(
@@ -94,68 +83,69 @@ def counted(
 ) -> Counts:
     """Counts the levels of a partition: every patient of a column is in just one. Unknown is a level of its own.
 
-    first  levels at the beginning whose sum is to be told if it may be (responders): then they hide only each other
-    sums   levels that mean something together (grade 3 or more): what is small of them is not to be found by adding
+    first  levels at the beginning whose sum other tables tell too, unless it is small or leaves few (responders)
+    sums   levels that are told together (grade 3 or more), each within the next
+
+    All patients (the first column) are told of alike beside whatever groups: what is hidden there does not depend on
+    the groups.
     """
     held = [condition.fill_null(False) for _, condition in levels]  # an unknown condition holds in its own level
     asked = [condition.sum().cast(pl.Int64).alias(str(at)) for at, condition in enumerate(held)]
     by_column = [column.patients.select(asked).row(0) for column in columns]
     cells = tuple(zip(*by_column, strict=True))
-    blocks, closed = [range(len(levels))], set()
-    if first:
-        unsafe = _unsafe_sums(cells, blocks[0], range(first), min_cell)
-        if not any(at == 0 for _, at in unsafe):  # so that all patients are told of alike beside whatever groups
-            blocks, closed = [range(first), range(first, len(levels))], {at for _, at in unsafe}
-    hidden = {(row, at) for row in range(len(levels)) for at in closed} | {
-        (block[row], column)
-        for block in blocks
-        for row, column in hidden_beside_all([cells[row] for row in block], min_cell)
-    }
-    while further := _further(cells, hidden, blocks, sums, min_cell):
-        hidden |= further
+    chain = sorted({frozenset(rows) for rows in (*sums, range(first)) if 1 < len(rows) < len(levels)}, key=len)
     words = tuple(words for words, _ in levels)
-    return Counts(words, cells, frozenset(hidden), tuple(blocks), frozenset(closed), min_cell)
-
-
-def _unsafe_sums(cells: Sequence[Sequence[int]], block: Sequence[int], rows: Sequence[int], min_cell: int) -> set[Cell]:
-    """Of the sums of some levels (row 0) and of the others of their block (row 1): which must not be told?"""
-    inside, outside = [row for row in block if row in rows], [row for row in block if row not in rows]
-    if not inside or not outside:
-        return set()
-    sums = [[sum(cells[row][at] for row in part) for at in range(len(cells[0]))] for part in (inside, outside)]
-    return hidden_beside_all(sums, min_cell)
-
-
-def _further(
-    cells: Sequence[Sequence[int]], hidden: set[Cell], blocks: Sequence[range], sums: Sequence[Sequence[int]], k: int
-) -> set[Cell]:
-    """A row to hide so that a sum that must not be told cannot be found: nothing of it, or of its rest, is hidden."""
-    for block in blocks:
-        for rows in sums:
-            parts = [[row for row in block if row in rows], [row for row in block if row not in rows]]
-            for _, column in sorted(_unsafe_sums(cells, block, rows, k)):
-                for part in parts:
-                    if not any((row, column) in hidden for row in part):
-                        least = min(part, key=lambda row: (not cells[row][0], cells[row][0], row))
-                        return {(least, at) for at in range(min(column, 1), len(cells[0]))}
-    return set()
-
-
-def hidden_beside_all(cells: Sequence[Sequence[int]], min_cell: int) -> set[Cell]:
-    """Which cells are suppressed where the first column is the sum of the others (or stands alone)?
-
-    Where a row of the first column must be hidden, so must the whole row: its groups add up to it. The other rows are
-    hidden as `cohort.disclosure` does it, their sums over the groups being known.
-    """
     if min_cell < 2 or not cells:
-        return set()
-    rows = {row for row, _ in hidden_cells([[line[0]] for line in cells], min_cell)}
-    hidden = {(row, column) for row in rows for column in range(len(cells[0]))}
-    open_ = [row for row in range(len(cells)) if row not in rows]
-    if open_ and len(cells[0]) > 1:
-        groups: list[list[int | None]] = [list(cells[row][1:]) for row in open_]
-        hidden |= {(open_[row], column + 1) for row, column in hidden_cells(groups, min_cell)}
-    return hidden
+        return Counts(words, cells, frozenset(), tuple(chain), frozenset())
+    everybody = _Network(cells, chain, [0])
+    total, together = sum(row[0] for row in cells), sum(row[0] for row in cells[:first])
+    safe = not (0 < together < min_cell or 0 < total - together < min_cell)
+    fixed = {_name(chain, range(first))} if first and safe else set()
+    hidden = hidden_arcs(everybody.arcs, min_cell, fixed=fixed, sums=everybody.sums)
+    if len(columns) > 1:
+        whole = _Network(cells, chain, range(len(columns)))
+        unseen = {name for name in whole.arcs if not columns[name[2]].shown}
+        own = {name for name in whole.arcs if not name[2]} - hidden
+        hidden = hidden_arcs(whole.arcs, min_cell, always=hidden | unseen, fixed=own, sums=whole.sums)
+    return Counts(
+        words, cells, frozenset((at, column) for kind, at, column in hidden if kind == CELL), tuple(chain),
+        frozenset((at, column) for kind, at, column in hidden if kind == SUM),
+    )  # fmt: skip
+
+
+CELL, SUM = "cell", "sum"
+
+
+def _name(chain: Sequence[frozenset[int]], rows: Sequence[int]) -> tuple[str, int, int]:
+    """Of all patients, the count that some levels add up to."""
+    return (CELL, rows[0], 0) if len(rows) == 1 else (SUM, chain.index(frozenset(rows)), 0)
+
+
+class _Network:
+    """The counts of a table, the sums of levels among them, as `cohort.disclosure.hidden_arcs` takes them.
+
+    In each column the total leads over the sums, the smaller within the larger, to the levels; where there are groups
+    they add up, level by level, to the first column.
+    """
+
+    def __init__(self, cells: Sequence[Sequence[int]], chain: Sequence[frozenset[int]], columns: Sequence[int]) -> None:
+        self.arcs: dict[tuple[str, int, int], Arc] = {}
+        for column in columns:
+            turned = column == 0 and len(columns) > 1
+            for at, rows in enumerate(chain):
+                n = sum(cells[row][column] for row in rows)
+                self._add((SUM, at, column), (column, at + 1), (column, at), n, turned)
+            for row, line in enumerate(cells):
+                inside = next((at for at, rows in enumerate(chain) if row in rows), len(chain))
+                end = ("level", row) if len(columns) > 1 else None
+                self._add((CELL, row, column), (column, inside), end, line[column], turned)
+
+    @property
+    def sums(self) -> set[tuple[str, int, int]]:
+        return {name for name in self.arcs if name[0] == SUM}
+
+    def _add(self, name: tuple[str, int, int], start: object, end: object, n: int, turned: bool) -> None:
+        self.arcs[name] = Arc(end, start, n) if turned else Arc(start, end, n)
 
 
 def counts_column(name: str, texts: Sequence[str | None], min_cell: int) -> pl.Series:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from mspike.cohort.disclosure import hidden_cells
+from mspike.cohort.disclosure import Arc, hidden_arcs, hidden_cells
 from mspike.cohort.followup import reverse_kaplan_meier
 from mspike.cohort.strata import Stratum
-from mspike.cohort.survival import Curve, LogRank, kaplan_meier, log_rank, survival_at
-from mspike.cohort.times import DAYS_A_MONTH, Unstable
+from mspike.cohort.survival import Curve, LogRank, kaplan_meier, log_rank
+from mspike.cohort.times import Unstable
 from mspike.study.cells import in_sentence
 from mspike.study.divided import ALL, Group, divided
 from mspike.study.followed import Followed
-from mspike.study.kept_back import Count, count, counts_column, cut_off, hidden_among
+from mspike.study.kept_back import Count, count, cut_off, hidden_among, small
 from mspike.study.plan import WORDS
+
+# Endpoints whose events hold those of the other: what one has more are patients of a kind of their own (deaths without
+# progression, next therapies without death, progressions of who never responded).
+NESTED = {frozenset(pair) for pair in (("pfs", "ttp"), ("pfs", "efs"), ("os", "ttnt"), ("os", "pfs2"), ("pfs", "dor"))}
+FEW = 5  # patients: fewer of a group have no curve in a figure and take no part in a test
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Block:
     stratum    name and words of what divides them; None, for all patients
     kept_back  patients in groups too small to tell
     silent     groups whose curve must not be told, by name
+    beside     the endpoint told before from which this one differs by too few events to be told too; None: none
     test       between the known groups that are told; `untested` says why there is none
     refused    sentences on what these patients cannot carry
     """
@@ -76,10 +81,13 @@ class Block:
     untested: str | None
     refused: tuple[str, ...]
     min_cell: int
+    beside: str | None = None
 
     @property
     def drawn(self) -> dict[str, Curve]:
-        return {group.words: group.curve for group in self.groups if group.curve is not None and group.curve.n}
+        """The curves of a figure. A group of a few patients has none of its own; the table tells of it."""
+        few = FEW if self.stratum else 1
+        return {told.words: told.curve for told in self.groups if told.curve is not None and told.curve.n >= few}
 
 
 def block_of(
@@ -90,20 +98,26 @@ def block_of(
     *,
     name: str,
     follow_up: bool = False,
+    before: Sequence[Block] = (),
 ) -> Block:
     """The curves of an endpoint, for all patients or by a stratum.
 
     name       of the endpoint in a sentence: "Overall survival"
     follow_up  also the reverse curves
+    before     blocks of the same stratum that stand before it: differences from them must not be small either
 
     Kept back under `min_cell`: small groups; counts of events and of patients without, where small; the curve of a
     group whose events are few, and of another where the total would give them away; the rest of each curve, once few
-    are at risk.
+    are at risk; the whole endpoint where it differs by few events from one that holds it.
     """
-    parts = divided(told.patients, stratum[1], min_cell) if stratum else None
+    parts = divided(told.patients, stratum[1], min_cell, beside=False) if stratum else None
     groups = parts.groups if parts else (Group("all", ALL, told.patients),)
     kept = parts.kept_back if parts else 0
-    n, events, curves = _hidden(told, groups, kept, min_cell)
+    beside = _too_near(told, groups, endpoint, before, min_cell)
+    n = hidden_n(told, groups, kept, stratum[1].column if stratum else None, before, min_cell)
+    events, curves = hidden_events(told, groups, kept, min_cell)
+    if beside is not None:
+        events = curves = set(range(len(groups)))
     rows: list[Told] = []
     refused, silent = [], []
     for place, group in enumerate(groups):
@@ -123,101 +137,137 @@ def block_of(
         )  # fmt: skip
         refused += [why] if why else []
     named, words = (stratum[0], stratum[1].words) if stratum else (None, "")
-    test, untested = _compared(told, rows, endpoint, words, min_cell) if stratum else (None, None)
+    test, untested = _compared(told, rows, endpoint, words, min_cell, beside) if stratum else (None, None)
     return Block(
-        endpoint, named, words, told, tuple(rows), kept, tuple(silent), test, untested, tuple(refused), min_cell
+        endpoint, named, words, told, tuple(rows), kept, tuple(silent), test, untested, tuple(refused), min_cell, beside
     )
 
 
-def _hidden(told: Followed, groups: Sequence[Group], kept: int, min_cell: int) -> tuple[set[int], set[int], set[int]]:
-    """Of which groups n, the number of events, and the curve are not told."""
+def _too_near(
+    told: Followed, groups: Sequence[Group], endpoint: str, before: Sequence[Block], min_cell: int
+) -> str | None:
+    """The endpoint before from which this one differs, in some group or in the rest, by few events or few without."""
     if min_cell < 2:
-        return set(), set(), set()
+        return None
+    own = _events(told, groups)
+    for other in before:
+        if other.beside is None and frozenset((endpoint, other.endpoint)) in NESTED:
+            if [group.words for group in groups] != [group.words for group in other.groups]:
+                return other.endpoint
+            theirs = _events(other.told, [group.group for group in other.groups])
+            pairs = zip(own, theirs, strict=True)
+            if any(
+                small(abs(a - b), min_cell) for row, other_row in pairs for a, b in zip(row, other_row, strict=True)
+            ):
+                return other.endpoint
+    competing = int((told.patients["cr_cause"] == "progression").sum()) if endpoint == "ttp" else 0
+    return "competing" if competing and small(abs(competing - sum(row[0] for row in own)), min_cell) else None
+
+
+def _events(told: Followed, groups: Sequence[Group]) -> list[tuple[int, int]]:
+    """Events and patients without, of each group and, last, of those in none (known by subtraction)."""
+    counts = [(int(rows["event"].sum()), rows.height) for rows in (group.patients for group in groups)]
+    events, n = int(told.patients["event"].sum()), told.patients.height
+    rest = (events - sum(had for had, _ in counts), n - sum(size for _, size in counts))
+    return [(had, size - had) for had, size in (*counts, rest)]
+
+
+def hidden_n(
+    told: Followed, groups: Sequence[Group], kept: int, column: str | None, before: Sequence[Block], min_cell: int
+) -> set[int]:
+    """Of which groups the number of patients is not told.
+
+    Table 1 tells how many there are of each; who is not followed must not be few in any. Nor may the number differ by
+    few from that of an endpoint before.
+    """
+    if min_cell < 2:
+        return set()
     sizes = [group.patients.height for group in groups]
-    happened = [int(group.patients["event"].sum()) for group in groups]
-    n = hidden_among([*sizes, kept, told.missing], min_cell)
-    # The patients of groups kept back are a row of their own: the total tells them by subtraction.
-    sizes.append(kept)
-    happened.append(int(told.patients["event"].sum()) - sum(happened))
-    cells = hidden_cells([[event, size - event] for event, size in zip(happened, sizes, strict=True)], min_cell)
-    few = hidden_among(happened, min_cell)
-    tiny = {place for place, size in enumerate(sizes) if 0 < size < min_cell}
-    return n, {row for row, column in cells if column == 0}, few | tiny
+    beside = {
+        place
+        for place, (group, n) in enumerate(zip(groups, sizes, strict=True))
+        for other in before
+        for same in other.groups
+        if same.words == group.words and not isinstance(same.n, str) and small(abs(n - int(same.n)), min_cell)
+    }
+    lacking = told.lacking(min_cell)
+    if column is None:
+        return {0} if beside or small(lacking, min_cell) or small(sizes[0], min_cell) else set()
+    of, own = _told_of(told, column, min_cell), [group.level for group in groups]
+    gone = [max(of[level] - n, 0) if level in of else 0 for level, n in zip(own, sizes, strict=True)]
+    arcs = {}
+    for place, (level, n, less) in enumerate(
+        zip((*own, ""), (*sizes, kept), (*gone, lacking - sum(gone)), strict=True)
+    ):
+        row = ("group", place) if place < len(groups) and level in of else None
+        arcs["n", place], arcs["lacking", place] = Arc("n", row, n), Arc("lacking", row, max(less, 0))
+    always = [("n", place) for place in (*beside, *([len(sizes)] if kept else []))]
+    always += [("lacking", place) for _, place in always]
+    hidden = hidden_arcs(arcs, min_cell, always=always)
+    return {place for kind, place in hidden if kind == "n" and place < len(sizes)}
+
+
+def _told_of(told: Followed, column: str, min_cell: int) -> dict[str | None, int]:
+    """How many Table 1 tells of each level that it tells of: the followed and who is not."""
+    if told.of is None or column not in told.of.columns:
+        return {}
+    counts = told.of.group_by(level=pl.col(column).cast(pl.String)).agg(n=pl.len()).sort("n", "level")
+    hidden = hidden_among(counts["n"].to_list(), min_cell)
+    return {level: n for place, (level, n) in enumerate(counts.iter_rows()) if place not in hidden}
+
+
+def hidden_events(told: Followed, groups: Sequence[Group], kept: int, min_cell: int) -> tuple[set[int], set[int]]:
+    """Of which groups the number of events, and the curve, are not told."""
+    if min_cell < 2:
+        return set(), set()
+    rows, last = _events(told, groups), len(groups)
+    if not sum(rows[-1]):
+        rows.pop()
+    cells = hidden_cells(rows, min_cell, [(last, 0), (last, 1)] if kept else [])
+    few = hidden_among([events for events, _ in rows], min_cell)
+    tiny = {place for place, row in enumerate(rows) if 0 < sum(row) < min_cell}
+    return {row for row, at in cells if at == 0}, few | tiny
 
 
 def _estimated(told: Followed, group: Group, estimate: Any, name: str) -> tuple[Curve | None, str | None]:
     rows = group.patients
+    if rows.height and not (rows["days"] > 0).any():
+        return None, f"{name}: nobody was observed beyond day 0, so that there is no curve and no median."
     try:
         return estimate(rows["days"], rows["event"], rows["entry"] if told.late else None), None
     except Unstable as why:
         return None, f"{name}: {why}"
 
 
-def at_risk(block: Block, day: int) -> list[Count]:
-    """By group, how many are under observation and free of the event just before a day?"""
-    everybody = _at_risk(block.told, block.told.patients, day)
-    counts = [_at_risk(block.told, told.group.patients, day) for told in block.groups]
-    hidden = hidden_among([*counts, everybody - sum(counts)], block.min_cell)
-    # On day 0 it is n, where nobody comes later.
-    hidden |= {place for place, told in enumerate(block.groups) if day == 0 and isinstance(told.n, str)}
-    return [count(n, place in hidden, block.min_cell) for place, n in enumerate(counts)]
-
-
-def _at_risk(told: Followed, patients: pl.DataFrame, day: int) -> int:
-    rows = pl.col("days") >= day
-    if told.late:
-        rows = rows & ((pl.col("entry") < day) | (pl.col("entry") <= 0))
-    return int(patients.select(rows.sum()).item())
-
-
-def at_months(block: Block, months: Sequence[int]) -> pl.DataFrame:
-    """What share of each group is free of the event after so many months, and how many are at risk?
-
-    group, months, days, survival_percent, low_percent, high_percent, and at_risk (text under min_cell). An estimate is
-    null behind the follow-up, and where it is kept back (then at_risk begins with "<" or "≥").
-    1. The estimate is that of the last whole day within the month; at risk is who was under observation just before
-       the first whole day after, as R's `summary(survfit(...), times = )` counts both.
-    """
-    days = [math.floor(month * DAYS_A_MONTH) for month in months]
-    counts = [at_risk(block, math.ceil(month * DAYS_A_MONTH)) for month in months]
-    frames, told_at_risk = [], []
-    for place, told in enumerate(block.groups):
-        hidden = [isinstance(row[place], str) for row in counts]
-        frames.append(_estimates(told, list(months), days, hidden))
-        told_at_risk += [row[place] for row in counts]
-    column = counts_column("at_risk", told_at_risk, block.min_cell)
-    if not frames:  # every group is kept back
-        frames = [_estimates(Told(Group("", "", block.told.patients), 0, 0, None, None, None, None), [], [], [])]
-    return pl.concat(frames).with_columns(column)
-
-
-def _estimates(told: Told, months: list[int], days: list[int], hidden: list[bool]) -> pl.DataFrame:
-    frame = pl.DataFrame(
-        {"group": [told.words] * len(months), "months": months, "days": days},
-        schema={"group": pl.String, "months": pl.Int64, "days": pl.Int64},
-    )
-    names = ("survival", "low", "high")
-    if told.curve is None:
-        return frame.with_columns(pl.lit(None, pl.Float64).alias(f"{name}_percent") for name in names)
-    said = survival_at(told.curve, days).with_columns(hidden=pl.Series(hidden, dtype=pl.Boolean))
-    shown = [pl.when(~pl.col("hidden")).then(100 * pl.col(name)).alias(f"{name}_percent") for name in names]
-    return pl.concat([frame, said.select(shown)], how="horizontal")
-
-
 def _compared(
-    told: Followed, rows: Sequence[Told], endpoint: str, words: str, min_cell: int
+    told: Followed, rows: Sequence[Told], endpoint: str, words: str, min_cell: int, beside: str | None
 ) -> tuple[Compared | None, str | None]:
-    """The test between the known groups that are told, or why there is none."""
-    groups = [row for row in rows if row.group.known and row.curve is not None]
+    """The test between the known groups of FEW patients or more, or why there is none.
+
+    A group whose curve is kept back because it would give another away is compared all the same.
+    """
+    least = max(FEW, min_cell)
+    groups = [row for row in rows if row.group.known and row.group.patients.height >= least]
+    if beside is None:
+        groups = [row for row in groups if row.curve is not None or int(row.group.patients["event"].sum()) >= least]
+    else:
+        groups = []
     if len(groups) < 2:
-        return None, f"By {in_sentence(words)}: there are no two known groups to compare."
-    both = pl.concat([row.group.patients.with_columns(_group=pl.lit(row.words)) for row in groups])
+        several = sum(row.group.known for row in rows) > 1
+        why = (
+            f"there are no two known groups of {least} patients or more" if several else "there are no two known groups"
+        )
+        return None, None if beside else f"By {in_sentence(words)}: {why} to compare."
+    both = pl.concat(
+        [row.group.patients.select("days", "event", "entry").with_columns(_group=pl.lit(row.words)) for row in groups]
+    )
     try:
         test = log_rank(both["days"], both["event"], both["_group"], both["entry"] if told.late else None)
     except Unstable as why:
         return None, f"{WORDS[endpoint]} by {in_sentence(words)}. {why}"
     left = told.patients.height - both.height
     hidden = hidden_among([left, both.height], min_cell)
-    some_hidden = any(isinstance(row.n, str) for row in groups)
-    n = count(both.height, 1 in hidden or some_hidden, min_cell)
-    return Compared(len(groups), n, count(left, 0 in hidden, min_cell), test), None
+    n = count(both.height, bool(hidden) or any(isinstance(row.n, str) for row in groups), min_cell)
+    return Compared(
+        len(groups), n, count(left, bool(hidden) or (isinstance(n, str) and left > 0), min_cell), test
+    ), None

@@ -53,19 +53,20 @@ def words_of(level: str | None) -> str:
     return NOT_KNOWN if level is None else _YES_NO.get(level, level.replace("_", " "))
 
 
-def divided(cohort: pl.DataFrame, stratum: Stratum, min_cell: int = 0) -> Divided:
+def divided(cohort: pl.DataFrame, stratum: Stratum, min_cell: int = 0, *, beside: bool = True) -> Divided:
     """The groups of a stratum. Every patient is in one of them; the unknown are a group of their own, last.
 
     min_cell  a group of 1 to min_cell - 1 patients is kept back, and the smallest further one, if the total would
               give it away
+    beside    False: that further one is not kept back, because its number is not told (the curves of large groups are)
     """
     text = pl.col(stratum.column).cast(pl.String)
     levels: list[str | None] = [*levels_of(cohort[stratum.column], stratum)]
     if cohort[stratum.column].null_count():
         levels.append(None)
     groups = [Group(level, words_of(level), cohort.filter(text.eq_missing(pl.lit(level)))) for level in levels]
-    small = (
-        {row for row, _ in hidden_cells([[group.patients.height] for group in groups], min_cell)} if groups else set()
-    )
+    sizes = [group.patients.height for group in groups]
+    small = {row for row, _ in hidden_cells([[n] for n in sizes], min_cell)} if groups else set()
+    small = small if beside else {row for row in small if sizes[row] < min_cell}
     shown = tuple(group for place, group in enumerate(groups) if place not in small)
     return Divided(shown, sum(groups[place].patients.height for place in small))

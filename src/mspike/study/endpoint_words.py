@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from mspike.course.courses import PROVISIONAL_DAYS
 from mspike.response.settings import Settings
 from mspike.study.plan import ObservedFrom, Plan
 from mspike.study.settings_words import Said, said
@@ -13,17 +14,21 @@ _START = {"infusion": "the infusion", "failure": "failure", "apheresis": "aphere
 _CENSORED_ALIKE = {"pfs": "progression-free survival", "ttp": "time to progression", "dor": "duration of response"}
 
 
-def endpoint_sentences(plan: Plan, settings: Settings, observed_from: ObservedFrom | None) -> Iterator[Said]:
+def endpoint_sentences(
+    plan: Plan, settings: Settings, observed_from: ObservedFrom | None, told: Collection[str] | None = None
+) -> Iterator[Said]:
     """How each endpoint of the plan was defined, under the settings in force.
 
     observed_from  from apheresis: from when on patients were followed
+    told           the endpoints that the study tells; None: all of the plan
     """
     yield from _failure(plan, settings)
     if plan.origin == "apheresis":
         yield Said(_observed(observed_from))
-    for name in plan.endpoints:
+    endpoints = [name for name in plan.endpoints if told is None or name in told]
+    for name in endpoints:
         yield Said(_defined(name, plan, settings))
-    alike = [words for name, words in _CENSORED_ALIKE.items() if name in plan.endpoints]
+    alike = [words for name, words in _CENSORED_ALIKE.items() if name in endpoints]
     if alike:
         rule = said("censoring", settings)
         line = " on the next line" if plan.origin == "failure" else ""
@@ -33,11 +38,17 @@ def endpoint_sentences(plan: Plan, settings: Settings, observed_from: ObservedFr
 
 
 def _failure(plan: Plan, settings: Settings) -> Iterator[Said]:
-    begins = " Outcomes were counted from that day." if plan.origin == "failure" else ""
+    begins = (
+        " Outcomes were counted from the day of the first failure; a death of myeloma without documented progression "
+        "starts no such time and was left out."
+        if plan.origin == "failure"
+        else ""
+    )
     early = said("early_relapse_days", settings)
     yield Said(
-        "Failure of the cells was progression, no response by 90 days, loss of MRD negativity, or the next "
-        f"anti-myeloma therapy without any of these. {early.text}{begins}",
+        f"Failure of the therapy was progression, no response by {PROVISIONAL_DAYS} days, the next anti-myeloma "
+        "therapy, or death of myeloma, whichever came first; a molecular relapse alone was none. "
+        f"{early.text}{begins}",
         (CONVENTION,),
     )
 

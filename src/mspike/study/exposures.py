@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,13 +98,19 @@ def exposed(points: pl.DataFrame, kind: str, plan: Plan) -> Exposed:
         found = {row["level"]: row for row in fitted.terms.iter_rows(named=True)}
         check = fitted.ph_check["p"].to_list()[-1]
     except Unstable as why:
-        refused = [f"{words}: {why}"]
+        refused = [f"{words}: {_in_words(why)}"]
     hidden = _hidden(told, plan.min_cell)
     frame = _with_ratios(told, found, check)
     left = points.height - rows["_patient"].n_unique()
     if plan.discreet:
         return _discreet(frame, hidden, left, refused, words)
     return Exposed(frame, left, tuple(refused), hidden)
+
+
+def _in_words(why: Unstable) -> str:
+    """The reason without the names of columns."""
+    said = re.sub(r"exposure: ([^,]+?) \(vs [^)]*\)", lambda m: therapy_words(m[1]), str(why))
+    return said.replace(f" ({STARTED})", "").replace("'exposure'", "the therapy")
 
 
 def kinds_in_order(points: pl.DataFrame, column: str | None) -> list[str] | None:
@@ -199,7 +206,7 @@ def exposures_table(made: Sequence[Exposed], undated: int, plan: Plan) -> StudyT
         else "",
     ]
     return StudyTable(
-        "salvage_hazards", "Death after failure, once a therapy has begun beside none yet",
+        "salvage_hazards", "Death after failure: once a therapy has begun, compared with before it or without one",
         frame.drop("told").with_columns(estimate=frame["told"]), shown,
         {"exposure": "Exposure", "patients": "Patients", "patient_years": "Patient-years", "deaths": "Deaths",
          "hazard_ratio": "Hazard ratio [95 % CI]", "p": "p"},

@@ -7,7 +7,7 @@ import polars as pl
 from mspike.figures.incidence import WORDS, incidence_chart, incidence_ticks
 from mspike.study.cells import NONE, in_sentence
 from mspike.study.incidences import CAUSES, Contest, at_months
-from mspike.study.kept_back import count_words
+from mspike.study.kept_back import count_words, note
 from mspike.study.parts import StudyFigure, StudyTable
 
 FREE = "Free of any event"
@@ -55,7 +55,7 @@ def _in_words(rows: pl.DataFrame) -> list[str]:
 def _notes(made: Contest) -> list[str]:
     if made.min_cell < 2:
         return []
-    return [f"Curves end where fewer than {made.min_cell} are at risk; small groups and counts are kept back."]
+    return [f"Curves end where fewer than {made.min_cell} are at risk. {note(made.min_cell)}"]
 
 
 def _year(said: pl.DataFrame, by: str) -> str:

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 import polars as pl
 
 from mspike.cohort.competing import CENSORED, aalen_johansen, incidence_at
-from mspike.cohort.disclosure import hidden_cells
+from mspike.cohort.disclosure import Cell, hidden_cells
 from mspike.cohort.strata import Stratum
 from mspike.cohort.survival import kaplan_meier, survival_at
 from mspike.cohort.times import DAYS_A_MONTH
+from mspike.study.curve_blocks import hidden_events, hidden_n
+from mspike.study.curve_months import MONTHS
 from mspike.study.divided import ALL, Group, divided
-from mspike.study.kept_back import Count, count, counts_column, hidden_among, last_day_told
+from mspike.study.followed import Followed
+from mspike.study.kept_back import Count, count, counts_column, hidden_among, last_day_told, too_soon
 
 CAUSES = ("progression", "non_relapse_death")
 EVENTS = (*CAUSES, CENSORED)
@@ -52,29 +55,21 @@ class Contest:
     min_cell: int
 
 
-def contest(patients: pl.DataFrame, missing: int, stratum: tuple[str, Stratum] | None, min_cell: int) -> Contest:
+def contest(whole: Followed, stratum: tuple[str, Stratum] | None, min_cell: int) -> Contest:
     """The incidence of each cause from infusion.
 
-    patients  the cohort's columns with cr_days and cr_cause, both known
-    missing   patients of the cohort who are not among them: their number must not give n away
+    whole  the followed, with the cohort's cr_days and cr_cause, both known: those of PFS
 
     Under min_cell a group is not told whose progressions or deaths without it are few, also where only the other of
     the two is: with PFS, which is told elsewhere, one gives the other away.
     """
-    parts = divided(patients, stratum[1], min_cell) if stratum else None
+    patients = whole.patients
+    parts = divided(patients, stratum[1], min_cell, beside=False) if stratum else None
     groups = parts.groups if parts else (Group("all", ALL, patients),)
     kept = parts.kept_back if parts else 0
+    sizes = hidden_n(whole, groups, kept, stratum[1].column if stratum else None, (), min_cell)
     happened = [_happened(group.patients) for group in groups]
-    sizes = hidden_among([*(sum(row) for row in happened), kept, missing], min_cell)
-    everybody = _happened(patients)
-    rest = [total - sum(row[place] for row in happened) for place, total in enumerate(everybody)]
-    table: list[list[int | None]] = [[*row] for row in (*happened, rest)]
-    cells = hidden_cells(table, min_cell) if min_cell > 1 else set()
-    silent = {
-        row
-        for place in range(len(CAUSES))
-        for row in hidden_among([*(counts[place] for counts in happened), rest[place]], min_cell)
-    }
+    cells, silent = _hidden(whole, groups, kept, happened, min_cell)
     told = []
     for row, (group, counts) in enumerate(zip(groups, happened, strict=True)):
         said = {
@@ -87,6 +82,27 @@ def contest(patients: pl.DataFrame, missing: int, stratum: tuple[str, Stratum] |
     return Contest(
         stratum[0] if stratum else None, stratum[1].words if stratum else "", patients, tuple(told), kept, min_cell
     )
+
+
+def _hidden(
+    whole: Followed, groups: Sequence[Group], kept: int, happened: Sequence[Sequence[int]], min_cell: int
+) -> tuple[set[Cell], set[int]]:
+    """The counts (group, place in EVENTS) and the groups whose incidence is not told.
+
+    Events of PFS and patients without are told as survival tells them, so that both causes add up to a known number.
+    """
+    if min_cell < 2:
+        return set(), set()
+    of_pfs, _ = hidden_events(whole, groups, kept, min_cell)
+    everybody = _happened(whole.patients)
+    rest = [total - sum(row[place] for row in happened) for place, total in enumerate(everybody)]
+    rows = [[*row] for row in (*happened, *([rest] if sum(rest) else []))]
+    always = [(row, at) for row in (*of_pfs, *([len(groups)] if kept else [])) for at in (0, 1)]
+    cells = hidden_cells([row[:2] for row in rows], min_cell, always) | {
+        (row, EVENTS.index(CENSORED)) for row in of_pfs
+    }
+    silent = {row for at in range(len(CAUSES)) for row in hidden_among([line[at] for line in rows], min_cell)}
+    return cells, silent
 
 
 def _happened(patients: pl.DataFrame) -> list[int]:
@@ -104,11 +120,17 @@ def _incidences(patients: pl.DataFrame, min_cell: int) -> tuple[dict[str, pl.Dat
     return {cause: frame.filter(pl.col("days") <= until) for cause, frame in frames.items()}, until
 
 
-def at_risk(made: Contest, day: int) -> list[Count]:
+def at_risk(made: Contest, day: int, always: Sequence[int] = ()) -> list[Count]:
     """By group, how many are free of any event and still followed just before a day?"""
     counts = [int((told.group.patients["cr_days"] >= day).sum()) for told in made.groups]
-    hidden = hidden_among([*counts, int((made.patients["cr_days"] >= day).sum()) - sum(counts)], made.min_cell)
-    hidden |= {place for place, told in enumerate(made.groups) if day == 0 and isinstance(told.n, str)}
+    rest = int((made.patients["cr_days"] >= day).sum()) - sum(counts)
+    more = [place for place, told in enumerate(made.groups) if day == 0 and isinstance(told.n, str)]
+    if made.stratum is None:
+        hidden = hidden_among(counts, made.min_cell) | {*always, *more}
+    else:
+        hidden = hidden_among([*counts, rest], made.min_cell, [*always, *more, *([len(counts)] if rest else [])])
+    if len(hidden) == 1 and (others := [(not n, n, place) for place, n in enumerate(counts) if place not in hidden]):
+        hidden.add(min(others)[2])  # what is alone in its month is what the others lack
     return [count(n, place in hidden, made.min_cell) for place, n in enumerate(counts)]
 
 
@@ -119,7 +141,11 @@ def at_months(made: Contest, months: Sequence[int]) -> pl.DataFrame:
     behind the follow-up and where kept back. The interval is null while nothing has happened.
     """
     days = [math.floor(month * DAYS_A_MONTH) for month in months]
-    counts = [at_risk(made, math.ceil(month * DAYS_A_MONTH)) for month in months]
+    near = [_too_soon(told, months, made.min_cell) for told in made.groups]
+    counts = [
+        at_risk(made, math.ceil(month * DAYS_A_MONTH), [place for place, gone in enumerate(near) if month in gone])
+        for month in months
+    ]
     frames, told_at_risk = [], []
     for place, told in enumerate(made.groups):
         told_now = [not isinstance(row[place], str) for row in counts]
@@ -129,6 +155,17 @@ def at_months(made: Contest, months: Sequence[int]) -> pl.DataFrame:
     if not frames:  # every group is kept back
         frames = [_at(Competed(Group("", "", made.patients), 0, {}, {}, None), "", [], [], [])]
     return pl.concat(frames).with_columns(counts_column("at_risk", told_at_risk, made.min_cell))
+
+
+def _too_soon(told: Competed, months: Sequence[int], min_cell: int) -> set[int]:
+    rows = told.group.patients
+
+    def counts_at(month: int) -> list[int]:
+        day = math.ceil(month * DAYS_A_MONTH)
+        past = rows.filter(pl.col("cr_days") < day)
+        return [rows.height - past.height, *(int((past["cr_cause"] == cause).sum()) for cause in CAUSES)]
+
+    return too_soon((*MONTHS, *sorted(months)), counts_at, rows.height, min_cell)
 
 
 def _at(told: Competed, cause: str, months: list[int], days: list[int], shown: list[bool]) -> pl.DataFrame:

@@ -7,34 +7,53 @@ this says so (`overlapping`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import polars as pl
 
+from mspike.cohort.disclosure import MARK as MARK
 from mspike.cohort.disclosure import hidden_cells
 from mspike.cohort.survival import Curve
 
-Count = int | str  # a number, or what is told instead: "<5", "≥5"
+Count = int | str  # a number, or MARK where it is kept back
 
 
-def hidden_among(counts: Sequence[int], min_cell: int) -> set[int]:
+def note(min_cell: int) -> str:
+    """What the mark says, for the foot of a table."""
+    return f"{MARK} kept back: a count below {min_cell}, or one that would give it away."
+
+
+def notes(min_cell: int) -> tuple[str, ...]:
+    """The same where anything is kept back at all."""
+    return (note(min_cell),) if min_cell > 1 else ()
+
+
+def small(n: int, min_cell: int) -> bool:
+    """Too few to be told? Nobody is told."""
+    return min_cell > 1 and 0 < n < min_cell
+
+
+def tellable(n: int, total: int, min_cell: int) -> bool:
+    """May this part of a total be told? Neither it nor the rest may be small."""
+    return not small(n, min_cell) and not small(total - n, min_cell)
+
+
+def hidden_among(counts: Sequence[int], min_cell: int, always: Iterable[int] = ()) -> set[int]:
     """The places of the counts that are not told; their sum is taken as known."""
     if min_cell < 2 or not counts:
         return set()
-    return {row for row, _ in hidden_cells([[n] for n in counts], min_cell)}
+    return {row for row, _ in hidden_cells([[n] for n in counts], min_cell, [(row, 0) for row in always])}
 
 
 def counted(n: int, hidden: bool, min_cell: int) -> str:
     """The count in words."""
-    if not hidden:
-        return f"{n:,}"
-    return f"<{min_cell}" if n < min_cell else f"≥{min_cell}"
+    return MARK if hidden else f"{n:,}"
 
 
 def count(n: int, hidden: bool, min_cell: int) -> Count:
     """The count as a table holds it."""
-    return counted(n, True, min_cell) if hidden else n
+    return MARK if hidden else n
 
 
 def count_words(n: Count) -> str:
@@ -43,7 +62,7 @@ def count_words(n: Count) -> str:
 
 
 def counted_words(n: Count, noun: str) -> str:
-    """A count with what is counted: 1 patient, <5 patients."""
+    """A count with what is counted: 1 patient, * patients."""
     return f"{count_words(n)} {noun}{'' if n == 1 else 's'}"
 
 
@@ -53,6 +72,29 @@ def counts_column(name: str, values: Iterable[Count | None], min_cell: int) -> p
     if min_cell < 2:
         return pl.Series(name, told, dtype=pl.Int64)
     return pl.Series(name, [None if n is None else str(n) for n in told], dtype=pl.String)
+
+
+def too_soon(months: Iterable[int], counts_at: Callable[[int], Sequence[int]], n: int, min_cell: int) -> set[int]:
+    """The months between which and those told next to them 1 to K - 1 patients had an event, or left.
+
+    months     in the order of telling: those told first decide whether others may stand between them
+    counts_at  numbers at a month: at risk first, then events so far of each kind
+    n          patients
+    """
+    if min_cell < 2:
+        return set()
+    kept: dict[int, Sequence[int]] = {}
+    gone = set()
+    for month in dict.fromkeys(months):
+        here = counts_at(month)
+        start = (n, *(0 for _ in here[1:]))
+        before = kept[max(earlier)] if (earlier := [m for m in kept if m < month]) else start
+        after = [kept[min(later)]] if (later := [m for m in kept if m > month]) else []
+        if any(small(abs(a - b), min_cell) for near in (before, *after) for a, b in zip(near, here, strict=True)):
+            gone.add(month)
+        else:
+            kept[month] = here
+    return gone
 
 
 def last_day_told(table: pl.DataFrame, min_cell: int) -> float | None:

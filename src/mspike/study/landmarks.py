@@ -54,15 +54,21 @@ def landmarks(gathered: Gathered, plan: Plan) -> Section:
         for name, stratum in strata.items():
             if _divides(told.patients[name], stratum):
                 words = f"{WORDS[endpoint]} from day {day} by {in_sentence(stratum.words)}"
-                blocks[name].append(block_of(told, endpoint, (name, stratum), plan.min_cell, name=words))
+                made_of = block_of(
+                    told, endpoint, (name, stratum), plan.min_cell, name=words, before=tuple(blocks[name])
+                )
+                blocks[name].append(made_of)
     made = {name: of_name for name, of_name in blocks.items() if of_name}
     if not made:
-        says = f"No patient could be followed beyond day {day} after infusion in a known group."
+        nobody = not gathered.cohort["infused"].any()
+        says = "Nobody was infused, so there is no landmark." if nobody else (
+            f"No patient could be followed beyond day {day} after infusion in a known group."
+        )  # fmt: skip
         return Section("landmarks", TITLE, (says,), (), tuple(refused))
     parts, why_not = _parts(made, plan)
     return Section(
-        "landmarks", TITLE, tuple(_says(made, day)), tuple(parts), (*refused, *why_not), _methods(day),
-        ("anderson-1983", "kaplan-meier-1958", "mantel-1966"),
+        "landmarks", TITLE, tuple(_says(made, day)), tuple(parts), (*refused, *why_not), _methods(made, day),
+        ("anderson-1983", "kaplan-meier-1958", *(("mantel-1966",) if _tested(made) else ())),
     )  # fmt: skip
 
 
@@ -78,7 +84,7 @@ def _response(day: int) -> Stratum:
 
 
 def _mrd(day: int) -> Stratum:
-    return Stratum(MRD, f"MRD at 10^-5 by day {day}", (NEGATIVE, NO_NEGATIVE))
+    return Stratum(MRD, f"MRD at 10⁻⁵ by day {day}", (NEGATIVE, NO_NEGATIVE))
 
 
 def _reached(gathered: Gathered, day: int) -> pl.DataFrame:
@@ -175,9 +181,18 @@ def _says(made: dict[str, list[Block]], day: int) -> list[str]:
     return [*said, "Who responded by then may differ in much else: an association, no effect of the response."]
 
 
-def _methods(day: int) -> tuple[str, ...]:
+def _tested(made: dict[str, list[Block]]) -> bool:
+    return any(block.test is not None for blocks in made.values() for block in blocks)
+
+
+def _methods(made: dict[str, list[Block]], day: int) -> tuple[str, ...]:
+    """Of what was really divided, and tested only where a test stands."""
+    what = {RESPONSE: "response", MRD: "MRD negativity"}
+    told = " and ".join(what[name] for name in made)
+    were = "was" if len(made) == 1 else "were"
+    tested = " and the log-rank test" if _tested(made) else ""
     return (
-        f"Response and MRD negativity were related to outcome by landmark analysis at day {day} after infusion: "
+        f"{told[0].upper()}{told[1:]} {were} related to outcome by landmark analysis at day {day} after infusion: "
         "patients alive, event-free and under follow-up beyond the landmark were grouped by what had been confirmed "
-        "by then, and followed from then by the Kaplan-Meier method and the log-rank test.",
+        f"by then, and followed from then by the Kaplan-Meier method{tested}.",
     )

@@ -7,16 +7,17 @@ from typing import Any
 
 import polars as pl
 
+from mspike.cohort.disclosure import MARK
 from mspike.cohort.times import DAYS_A_MONTH
 from mspike.study.cells import NONE, NOT_REACHED, p_value
-from mspike.study.curve_blocks import Block, Compared, Told, at_months
-from mspike.study.followed import left_out_words
-from mspike.study.kept_back import count_words, counts_column
+from mspike.study.curve_blocks import FEW, Block, Compared, Told, block_of
+from mspike.study.curve_months import MONTHS, at_months
+from mspike.study.followed import Followed, left_out_words
+from mspike.study.kept_back import count_words, counts_column, note
 from mspike.study.parts import StudyTable
 from mspike.study.plan import WORDS
 
-MONTHS = (6, 12, 24, 36)
-KEPT_BACK = "kept back"
+KEPT_BACK = MARK
 LIMITS = ("median", "median_low", "median_high")
 
 
@@ -33,7 +34,7 @@ def median_words(told: Told, *, follow_up: bool = False) -> str:
     if told.group.patients.is_empty():
         return NONE
     if curve is None:
-        return KEPT_BACK if isinstance(told.events, str) or isinstance(told.n, str) else "not estimated"
+        return KEPT_BACK if isinstance(told.events, str) or isinstance(told.n, str) else "not estimable"
     middle, low, high = (limit(getattr(curve, name), until) for name in LIMITS)
     return f"{middle} [{low}, {high}]"
 
@@ -48,8 +49,7 @@ def in_months(told: Told, *, follow_up: bool = False) -> dict[str, float | None]
 def at_month_words(row: dict[str, Any]) -> str:
     """42.0 [28.3, 55.1]; 20: percent, interval, and the number at risk."""
     if row["survival_percent"] is None:
-        hidden = isinstance(row["at_risk"], str) and not row["at_risk"].isdigit()
-        return f"{KEPT_BACK}; {row['at_risk']}" if hidden else NONE
+        return MARK if row["at_risk"] == MARK else NONE
     if row["low_percent"] is None:
         return f"{row['survival_percent']:.1f}; {row['at_risk']}"
     return f"{row['survival_percent']:.1f} [{row['low_percent']:.1f}, {row['high_percent']:.1f}]; {row['at_risk']}"
@@ -126,12 +126,15 @@ def table_notes(blocks: Sequence[Block], min_cell: int) -> list[str]:
         "NR: not reached. Intervals: 95 %, on the log-log scale. Number at risk: just before the end of the month."
     ]
     notes += _left_out(blocks, min_cell)
-    kept = sorted({block.kept_back for block in blocks if block.kept_back})
-    notes += ["Groups that are too small to tell are kept back."] if kept else []
+    few = [told.words for told in blocks[0].groups if blocks[0].stratum and told.group.patients.height < FEW]
+    if few and min_cell < 2:
+        notes.append(f"Groups of fewer than {FEW} patients have no curve in the figure and take no part in a test.")
+    if any(block.kept_back for block in blocks):
+        notes.append("Groups too small to tell have no row; one that would give them away is told without its numbers.")
     if min_cell > 1:
         notes.append(
-            f"Counts from 1 to {min_cell - 1}, and what would give them away, are kept back; a curve is told as long "
-            f"as {min_cell} are at risk: behind that, > means longer than."
+            f"{note(min_cell)} A curve is told as long as {min_cell} are at risk: behind that, > means longer than. A "
+            f"month is not told between which and its neighbours fewer than {min_cell} had the event or left."
         )
     return notes
 
@@ -183,7 +186,10 @@ def log_rank_table(blocks: Sequence[Block], min_cell: int) -> tuple[StudyTable |
     table = StudyTable(
         "survival_log_rank", "Log-rank tests between the groups", frame, shown, {**heads, "df": "df", "p": "p"},
         groups="stratum", right=("n", "unknown", "chi_square", "df", "p"),
-        notes=("Two-sided, not adjusted for the number of tests nor for other characteristics.",),
+        notes=(
+            "Two-sided, not adjusted for the number of tests nor for other characteristics. Groups of fewer than "
+            f"{max(FEW, min_cell)} patients take no part.",
+        ),
     )  # fmt: skip
     return table, refused
 
@@ -216,3 +222,11 @@ def follow_up_table(blocks: Sequence[Block], min_cell: int) -> StudyTable:
         "survival_follow_up", "Follow-up", frame, shown, heads, groups="stratum" if len(rows) > 1 else None,
         right=("n", "median"), notes=(note,),
     )  # fmt: skip
+
+
+def median_told(told: Followed, endpoint: str, min_cell: int) -> str:
+    """The median of an endpoint in months with its interval, as every table of the study tells it: "8.8 [5.9, NR]".
+
+    "> 39.1 [32.1, > 39.1]" where a curve is not told further, "not estimable", or MARK where it is kept back.
+    """
+    return median_words(block_of(told, endpoint, None, min_cell, name="").groups[0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import polars as pl
+
 from mspike.asking import Question
 from mspike.study.cited import Cited, references_told, sentences_of
 from mspike.study.endpoint_words import endpoint_sentences
@@ -12,7 +14,7 @@ from mspike.study.gathered import Gathered
 from mspike.study.in_force import settings_section, versions
 from mspike.study.observation import by_values
 from mspike.study.parts import Section
-from mspike.study.plan import Plan
+from mspike.study.plan import WORDS, Plan
 from mspike.study.population_words import population_sentences
 from mspike.study.settings_words import CLAUSES, Said, said
 
@@ -46,7 +48,7 @@ def methods_paragraph(
     paragraphs = [
         population_sentences(asked, plan, gathered),
         list(_response(asked, gathered)),
-        list(_endpoints(asked, plan, gathered)),
+        list(_endpoints(asked, plan, gathered, _told(sections))),
         list(_statistics(plan, sections, gathered)),
         list(_software(asked, sections)),
     ]
@@ -103,11 +105,23 @@ def _sources(asked: Question, held: set[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(keys))
 
 
-def _endpoints(asked: Question, plan: Plan, gathered: Gathered) -> Iterator[Said]:
-    if gathered.cohort.is_empty():
+def _told(sections: Sequence[Section]) -> set[str] | None:
+    """The endpoints of which some table tells; None where no section is about survival."""
+    frames = [table.frame for section in sections if section.id == "survival" for table in section.tables]
+    if not any(section.id == "survival" for section in sections):
+        return None
+    somebody = pl.col("n").cast(pl.String) != "0"
+    frames = [frame.filter(somebody) for frame in frames if {"endpoint", "n"} <= set(frame.columns)]
+    columns = [frame["endpoint"].cast(pl.String) for frame in frames]
+    there = set(pl.concat(columns).to_list()) if columns else set()
+    return {name for name, words in WORDS.items() if {name, words} & there}
+
+
+def _endpoints(asked: Question, plan: Plan, gathered: Gathered, told: set[str] | None) -> Iterator[Said]:
+    if gathered.cohort.is_empty() or (told is not None and not told):
         return
     observed = decided(gathered.cohort, plan) if plan.origin == "apheresis" else None
-    yield from endpoint_sentences(plan, asked.settings, observed)
+    yield from endpoint_sentences(plan, asked.settings, observed, told)
 
 
 def _statistics(plan: Plan, sections: Sequence[Section], gathered: Gathered) -> Iterator[Said]:
@@ -125,8 +139,8 @@ def _statistics(plan: Plan, sections: Sequence[Section], gathered: Gathered) -> 
         )
     if plan.discreet and gathered.patients:
         yield Said(
-            f"Counts from 1 to {plan.min_cell - 1} were suppressed, with further counts that would give them away; "
-            "figures of single patients were not made, and curves end where fewer patients are at risk."
+            f"Counts from 1 to {plan.min_cell - 1} were suppressed, with further counts that would have given them "
+            "away; figures of single patients were not made, and curves end where fewer patients are at risk."
         )
 
 

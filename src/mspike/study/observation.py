@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from mspike.cohort.disclosure import suppressed
+from mspike.cohort.disclosure import MARK, suppressed
 from mspike.study.cells import NONE, share
 from mspike.study.completeness import tellable
 from mspike.study.gathered import Gathered
+from mspike.study.kept_back import notes as kept_back
 from mspike.study.parts import StudyTable
 from mspike.study.plan import Plan
 
@@ -47,10 +48,7 @@ def visits_table(seen: pl.DataFrame, infused: pl.DataFrame, plan: Plan) -> Study
     if plan.discreet:
         few = [row for row, n in enumerate(frame["patients"]) if not tellable(n, infused.height, plan)]
         small = [n < plan.min_cell for n in frame["patients"]]
-        texts = [
-            str(n) if row not in few else f"<{plan.min_cell}" if small[row] else f"≥{plan.min_cell}"
-            for row, n in enumerate(frame["patients"])
-        ]
+        texts = [MARK if row in few else str(n) for row, n in enumerate(frame["patients"])]
         keep = ~pl.Series(small)
         frame = frame.with_columns(
             pl.when(keep).then(name).alias(name)
@@ -62,7 +60,10 @@ def visits_table(seen: pl.DataFrame, infused: pl.DataFrame, plan: Plan) -> Study
         "quality_visits", "Visits after the infusion", frame, _shown_visits(frame),
         heads={"measure": "", "patients": "Patients, n", "middle": "Median [quartiles]", "range": "Range"},
         right=("patients", "middle", "range"),
-        notes=("Days on which a visit opened, of the line of the first infusion; patients without one are left out.",),
+        notes=(
+            "Days on which a visit opened, of the line of the first infusion; patients without one are left out.",
+            *kept_back(plan.min_cell),
+        ),
     )  # fmt: skip
 
 
@@ -167,7 +168,7 @@ def observation(whole: pl.DataFrame, total: int, plan: Plan) -> StudyTable:
     whole = whole.with_columns(patients=pl.lit(total, pl.Int64), percent=(100 * pl.col("n") / max(total, 1)).round(1))
     frame = whole
     if plan.discreet:
-        frame = _kept_back(whole, plan.min_cell)
+        frame = suppressed(whole, ["n"], plan.min_cell, within="block", beside={"n": ["percent"]})
     texts = frame["n"].cast(pl.String).to_list()
     told = [share(n, total) if str(n) == text else text for n, text in zip(whole["n"], texts, strict=True)]
     notes = [f"N: patients infused ({total:,}), first infusion. A category assigned by somebody counts as judged."]
@@ -175,21 +176,9 @@ def observation(whole: pl.DataFrame, total: int, plan: Plan) -> StudyTable:
         notes.append("Last contact is counted back from the last day on which any of these patients was heard of.")
     else:
         notes.append("Last contact is not judged: the registry counts days from each infusion and has no last date.")
+    notes += kept_back(plan.min_cell)
     return StudyTable(
         "quality_observation", "What was not judged, confirmed or followed", frame,
         frame.select("block", "state", n=pl.Series(told, dtype=pl.String)), groups="block",
         heads={"state": "", "n": "n / N (%)"}, right=("n",), notes=tuple(notes),
     )  # fmt: skip
-
-
-def _kept_back(whole: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """Small counts suppressed; where all that is hidden of a block is small together, so that the rest would tell it,
-    the smallest further count too."""
-    frame = suppressed(whole, ["n"], min_cell, within="block", beside={"n": ["percent"]})
-    told = frame.with_columns(_exact=whole["n"], _hidden=pl.col("n") != whole["n"].cast(pl.String))
-    hidden = pl.col("_exact").filter("_hidden").sum().over("block")
-    shown = pl.when(~pl.col("_hidden") & (pl.col("_exact") > 0)).then("_exact")
-    further = (hidden > 0) & (hidden < min_cell) & (shown == shown.min().over("block")).fill_null(False)
-    return told.with_columns(
-        n=pl.when(further).then(pl.lit(f"≥{min_cell}")).otherwise("n"), percent=pl.when(~further).then("percent")
-    ).drop("_exact", "_hidden")

@@ -10,7 +10,7 @@ import polars as pl
 from mspike.cohort.strata import Origin
 from mspike.study.curve_blocks import Block, block_of
 from mspike.study.followed import Followed, decided, followed, with_unconfirmed
-from mspike.study.kept_back import count_words, counted, hidden_among, overlapping
+from mspike.study.kept_back import count_words, counted, hidden_among, notes, overlapping
 from mspike.study.medians import in_months, median_words
 from mspike.study.parts import StudyTable
 from mspike.study.plan import WORDS, ObservedFrom, Plan
@@ -103,11 +103,11 @@ def _table(readings: Sequence[Reading], plan: Plan, name: str, title: str) -> St
         schema=dict.fromkeys(("endpoint", "reading", "n", "events", "median"), pl.String),
     )
     heads = {"reading": "Reading", "n": "n", "events": "Events", "median": "Median, months [95 % CI]"}
-    notes = [why for reading, told in rows for why in reading.block.refused]
+    said = [*(why for reading, _ in rows for why in reading.block.refused), *notes(plan.min_cell)]
     if len(kept) < len(readings):
-        notes.append("Readings that differ from the first by few patients or events are kept back.")
+        said.append("Readings that differ from the first by few patients or events are kept back.")
     return StudyTable(
-        name, title, frame, shown, heads, groups="endpoint", right=("n", "events", "median"), notes=tuple(notes)
+        name, title, frame, shown, heads, groups="endpoint", right=("n", "events", "median"), notes=tuple(said)
     )
 
 

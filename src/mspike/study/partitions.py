@@ -9,6 +9,7 @@ import polars as pl
 from mspike.cohort.strata import Stratum
 from mspike.study.counted import Column, Counts, as_share, columns_of, counted, counts_column
 from mspike.study.divided import levels_of, words_of
+from mspike.study.kept_back import notes as kept_back
 from mspike.study.parts import StudyTable
 from mspike.study.plan import Plan
 
@@ -53,8 +54,7 @@ def partition_tables(
 
 
 def _notes(notes: Sequence[str], plan: Plan) -> tuple[str, ...]:
-    kept = f"Counts from 1 to {plan.min_cell - 1}, and what would give them away, are kept back."
-    return (*(note for note in notes if note), *((kept,) if plan.discreet else ()))
+    return (*(said for said in notes if said), *kept_back(plan.min_cell))
 
 
 def _counts(

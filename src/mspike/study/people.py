@@ -9,12 +9,14 @@ import polars as pl
 
 from mspike.cohort.followup import reverse_kaplan_meier
 from mspike.cohort.outcomes import left_out, time_points
+from mspike.cohort.strata import Stratum
 from mspike.cohort.times import DAYS_A_MONTH, Unstable
-from mspike.study.cells import NONE, median
+from mspike.study.cells import median
 from mspike.study.characteristics import discretion, first_infusions, table_1
 from mspike.study.counted import Column, as_share, counted, counts_column
-from mspike.study.followed import decided
+from mspike.study.followed import decided, followed
 from mspike.study.gathered import Gathered
+from mspike.study.kept_back import MARK, count, count_words, small
 from mspike.study.parts import Part, Section, StudyTable
 from mspike.study.plan import Plan
 
@@ -31,16 +33,27 @@ def people(gathered: Gathered, plan: Plan) -> Section:
     if infused.is_empty():
         says = NO_CAR_T if cohort.is_empty() else "Cells were collected, but nobody is recorded as infused."
         return Section("people", "Patients", (says,), tuple(parts))
-    if plan.strata:
-        parts += [table_1(cohort, f"table_1_by_{name}", s, plan.min_cell) for name, s in plan.strata.items()]
-    else:
-        parts.append(table_1(cohort, "table_1", None, plan.min_cell))
+    tables = _tables(cohort, plan)
+    parts += tables
     followed, sentence, refused = follow_up(cohort, plan)
     parts += [] if followed is None else [followed]
     return Section(
-        "people", "Patients", tuple(_says(gathered, infused, plan)) + sentence, tuple(parts), refused, _methods(plan),
+        "people", "Patients", tuple(_says(gathered, infused, plan)) + sentence, tuple(parts), refused,
+        _methods(plan, described=bool(tables), followed=followed is not None),
         ("schemper-smith-1996",) if followed is not None else (),
     )  # fmt: skip
+
+
+def _tables(cohort: pl.DataFrame, plan: Plan) -> list[Part]:
+    """Table 1 of those whose outcomes are told: from failure, of those who failed."""
+    failed = plan.origin == "failure"
+    if failed and not first_infusions(cohort)["failed"].any():
+        return []
+    named: dict[str, Stratum | None] = {f"table_1_by_{name}": stratum for name, stratum in plan.strata.items()}
+    return [
+        table_1(cohort, name, stratum, plan.min_cell, failed=failed)
+        for name, stratum in (named or {"table_1": None}).items()
+    ]
 
 
 # ---- the way from the registry to treatment after failure -----------------------------------------------------------
@@ -91,20 +104,19 @@ def _before_infusion(gathered: Gathered, plan: Plan) -> list[_Step]:
     never, without = n - infused, gathered.patients - n
     given = Column("", persons.filter("infused"))
     seen = counted([given], [("", pl.col("collected")), ("", ~pl.col("collected"))], k)
-    hide_line = _small(never, k)
+    hide_line = small(never, k)
     # Of a small rest neither itself nor the sum it stands in may be told.
-    hide_all = _small(without, k) or _small(gathered.patients - infused, k) or (hide_line and not without)
+    hide_all = small(without, k) or small(gathered.patients - infused, k) or (hide_line and not without)
     gone = hide_line or hide_all
     steps = [
         ("registry", "In the registry", gathered.patients, hide_all, None),
         ("car_t_line", "With CAR T cells collected or infused", n, hide_line, gathered.patients),
         ("collected", PART + "apheresis recorded", collected, hide_line or bool(seen.hidden), n),
         ("never_infused", PART + "collected and not infused so far", never, hide_line, n),
-        ("infused", PART + "infused", infused, _small(infused, k), n),
+        ("infused", PART + "infused", infused, small(infused, k), n),
     ]
     told = [
-        _Step(name, words, _kept(count, k) if kept else str(count), None if gone else of)
-        for name, words, count, kept, of in steps
+        _Step(name, words, MARK if kept else str(count), None if gone else of) for name, words, count, kept, of in steps
     ]
     return [*told, _Step("infused_no_apheresis", 2 * PART + "without a recorded apheresis", seen.text(1), infused)]
 
@@ -116,22 +128,14 @@ def _after_infusion(cohort: pl.DataFrame, plan: Plan) -> list[_Step]:
     salvage = pl.col("first_salvage_class")
     failed = Column("", first.filter("failed"))
     treated = counted([failed], [("", salvage != "none"), ("", salvage == "none"), ("", salvage.is_null())], k)
-    told, small = None if (0, 0) in ends.hidden else failed.n, _small(later, k)
+    told = None if (0, 0) in ends.hidden else failed.n
     after = ((PART + "treated after failure"), (PART + "no treatment recorded"), (PART + "treatment not known"))
     names = ("treated", "not_treated", "treatment_unknown")
     return [
-        _Step("later_infusions", "Later infusions of the same patients", _kept(later, k) if small else str(later)),
+        _Step("later_infusions", "Later infusions of the same patients", MARK if small(later, k) else str(later)),
         _Step("failed", "Failed after the first infusion", ends.text(0), first.height),
         *(_Step(names[row], after[row], treated.text(row), told) for row in range(len(names))),
     ]  # fmt: skip
-
-
-def _small(n: int, min_cell: int) -> bool:
-    return 0 < n < min_cell
-
-
-def _kept(n: int, min_cell: int) -> str:
-    return f"<{min_cell}" if n < min_cell else f"≥{min_cell}"
 
 
 # ---- follow-up ------------------------------------------------------------------------------------------------------
@@ -148,6 +152,8 @@ def follow_up(cohort: pl.DataFrame, plan: Plan) -> tuple[StudyTable | None, tupl
     start = ORIGINS[plan.origin]
     if points.is_empty():
         return None, (), (f"Median follow-up from {start}: nobody can be followed from there.",)
+    if not (points["days"] > points["entry"]).any():
+        return None, (), (f"Median follow-up from {start}: nobody was observed beyond the first day.",)
     alive = counted([Column("", points)], [("died", pl.col("event")), ("alive", ~pl.col("event"))], plan.min_cell)
     if alive.hidden:
         return None, (), (f"Median follow-up from {start}: fewer than {plan.min_cell} patients died, or lived.",)
@@ -157,14 +163,16 @@ def follow_up(cohort: pl.DataFrame, plan: Plan) -> tuple[StudyTable | None, tupl
         return None, (), (f"Median follow-up from {start}: {unstable}",)
     limits = (curve.median, curve.median_low, curve.median_high)
     in_months = [None if days is None else days / DAYS_A_MONTH for days in limits]
+    few = small(followed(cohort, plan.origin, "os", observed).lacking(plan.min_cell), plan.min_cell)
+    n = count(curve.n, few, plan.min_cell)
     frame = pl.DataFrame(
-        [[plan.origin, curve.n, alive.n[0][0], *in_months]],
+        [[plan.origin, None, alive.n[0][0], *in_months]],
         schema=_FOLLOWED,
         orient="row",
-    )  # fmt: skip
-    shown = pl.DataFrame({"n": [f"{curve.n:,}"], "died": [f"{alive.n[0][0]:,}"], "median": [median(*limits)]})
+    ).with_columns(counts_column("n", [str(n)], plan.min_cell))
+    shown = pl.DataFrame({"n": [count_words(n)], "died": [f"{alive.n[0][0]:,}"], "median": [median(*limits)]})
     gone = left_out(cohort, plan.origin, "os", observed_from=observed)
-    said = "; ".join(f"{reason}: {n:,}" for reason, n in gone.iter_rows() if not plan.discreet) or NONE
+    said = "; ".join(f"{reason}: {n:,}" for reason, n in gone.iter_rows() if not plan.discreet)
     table = StudyTable(
         name="follow_up",
         title=f"Follow-up from {start}",
@@ -174,7 +182,7 @@ def follow_up(cohort: pl.DataFrame, plan: Plan) -> tuple[StudyTable | None, tupl
         right=("n", "died", "median"),
         notes=(
             "Reverse Kaplan-Meier: how long patients would have been followed, had nobody died. NR: not reached.",
-            *([] if plan.discreet else [f"Not among them: {said}."]),
+            *([f"Not among them: {said}."] if said else []),
         ),
     )
     return table, (f"The median follow-up from {start} is {median(*limits)} months.",), ()
@@ -185,11 +193,11 @@ def follow_up(cohort: pl.DataFrame, plan: Plan) -> tuple[StudyTable | None, tupl
 
 def _says(gathered: Gathered, infused: pl.DataFrame, plan: Plan) -> list[str]:
     n = infused.height
-    if _small(n, plan.min_cell):
+    if small(n, plan.min_cell):
         return [f"Fewer than {plan.min_cell} patients were infused with CAR T cells."]
     said = f"{n:,} patient{' was' if n == 1 else 's were'} infused with CAR T cells"
     never = int((~gathered.cohort["infused"]).sum())
-    if never and not _small(never, plan.min_cell):
+    if never and not small(never, plan.min_cell):
         said += f"; in {never:,} more, cells were collected and not given so far"
     facts = [_typical(infused, column, words, plan) for column, words in _TYPICAL.items()]
     known = [fact for fact in facts if fact]
@@ -202,10 +210,10 @@ _TYPICAL = {"age": "median age {} years", "prior_lines": "median {} earlier line
 def _typical(infused: pl.DataFrame, column: str, words: str, plan: Plan) -> str | None:
     known = infused[column].drop_nulls()
     unknown = infused.height - known.len()
-    if known.is_empty() or _small(known.len(), plan.min_cell):
+    if known.is_empty() or small(known.len(), plan.min_cell):
         return None
     told = words.format(f"{float(str(known.median())):g}")
-    return told + (f" (not known in {unknown:,})" if unknown and not _small(unknown, plan.min_cell) else "")
+    return told + (f" (not known in {unknown:,})" if unknown and not small(unknown, plan.min_cell) else "")
 
 
 def _listed(facts: list[str]) -> str:
@@ -213,14 +221,15 @@ def _listed(facts: list[str]) -> str:
     return text[0].upper() + text[1:]
 
 
-def _methods(plan: Plan) -> tuple[str, ...]:
-    said = [
-        "Patients were described at their first infusion of CAR T cells; later infusions of the same patient were not "
-        "counted as further patients.",
-        "Percentages of a characteristic were taken of the patients in whom it was known; the number in whom it was "
-        "not known was reported.",
-        f"Follow-up from {ORIGINS[plan.origin]} was described by the reverse Kaplan-Meier method.",
-    ]
-    if plan.discreet:
-        said.append(f"Counts below {plan.min_cell}, and counts that would have given them away, were suppressed.")
+def _methods(plan: Plan, *, described: bool, followed: bool) -> tuple[str, ...]:
+    said = []
+    if described:
+        said += [
+            "Patients were described at their first infusion of CAR T cells; later infusions of the same patient were "
+            "not counted as further patients.",
+            "Percentages of a characteristic were taken of the patients in whom it was known; the number in whom it "
+            "was not known was reported.",
+        ]
+    if followed:
+        said.append(f"Follow-up from {ORIGINS[plan.origin]} was described by the reverse Kaplan-Meier method.")
     return tuple(said)

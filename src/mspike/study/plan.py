@@ -34,6 +34,7 @@ class Plan:
     min_cell       counts from 1 to min_cell - 1 are suppressed, and what would give them away
     penalty        "firth": every hazard ratio is penalised; None: those without a finite estimate are refused
     landmark_days  days from infusion of the landmark analysis
+    name_patients  figures of single patients and their files carry the ids of the registry, else numbers
     """
 
     origin: Origin = "infusion"
@@ -42,6 +43,7 @@ class Plan:
     min_cell: int = 0
     penalty: Literal["firth"] | None = None
     landmark_days: int = DEFAULT_LANDMARK_DAYS
+    name_patients: bool = False
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -66,10 +68,11 @@ def plan_of(
     min_cell: int = 0,
     penalty: str | None = None,
     landmark_days: int = DEFAULT_LANDMARK_DAYS,
+    name_patients: bool = False,
 ) -> Plan:
     """A plan from words as a user writes them. Raises WrongUsage where one is not known or cannot be answered."""
     chosen = _one_of("--from", origin, get_args(Origin))
-    asked = tuple(dict.fromkeys(name.strip() for text in by for name in text.split(",") if name.strip()))
+    asked = tuple(dict.fromkeys(name.strip().lower() for text in by for name in text.split(",") if name.strip()))
     for name in asked:
         _refuse_stratum(name, chosen)
     if observed_from is not None and chosen != "apheresis":
@@ -78,7 +81,7 @@ def plan_of(
         raise WrongUsage(f"--min-cell {min_cell}, --landmark {landmark_days}: expected whole numbers from 0.")
     observed = None if observed_from is None else _one_of("--observed-from", observed_from, get_args(ObservedFrom))
     penal = None if penalty is None else _one_of("--penalty", penalty, ("firth",))
-    return Plan(chosen, asked, observed, min_cell, penal, landmark_days)  # type: ignore[arg-type]
+    return Plan(chosen, asked, observed, min_cell, penal, landmark_days, name_patients)  # type: ignore[arg-type]
 
 
 def _one_of(flag: str, text: str, known: Sequence[str]) -> str:
@@ -92,7 +95,8 @@ def _refuse_stratum(name: str, origin: str) -> None:
     if name not in STRATA:
         close = get_close_matches(name, STRATA, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
-        raise WrongUsage(f"--by {name}: no such stratum.{hint} There are: {', '.join(STRATA)}.")
+        could = [other for other, stratum in STRATA.items() if stratum.comparable_from(origin)]  # type: ignore[arg-type]
+        raise WrongUsage(f"--by {name}: no such stratum.{hint} From {origin} there are: {', '.join(could)}.")
     if not STRATA[name].comparable_from(origin):  # type: ignore[arg-type]
         could = [o for o in get_args(Origin) if STRATA[name].comparable_from(o)]
         how = (

@@ -5,19 +5,25 @@ from __future__ import annotations
 import polars as pl
 
 from mspike.cohort.disclosure import suppressed
-from mspike.cohort.outcomes import TIMES, left_out
+from mspike.cohort.outcomes import TIMES
 from mspike.record.findings import SEVERITIES
 from mspike.record.tables import TABLES
 from mspike.study.cells import share
 from mspike.study.completeness import completeness, least_known, tellable
-from mspike.study.followed import decided
+from mspike.study.followed import Followed, decided, followed, numbers
 from mspike.study.gathered import Gathered
+from mspike.study.kept_back import counts_column
+from mspike.study.kept_back import notes as kept_back
+from mspike.study.next_lines import unseen
 from mspike.study.observation import LOST, SEEN, observation, observed, visited, visits_table
 from mspike.study.parts import Part, Section, StudyTable
 from mspike.study.plan import WORDS, Plan
 
 IN = "in the analysis"
-_ASKED = ("infused", "infusion_number", "failed", "apheresis_day", "entry_days")
+_ASKED = (
+    "infused", "infusion_number", "failed", "failure_day", "first_failure_type", "apheresis_day", "entry_days",
+    "dor_event", "next_line_seen",
+)  # fmt: skip
 MEANS = {"error": "set aside", "warning": "look at it", "info": "worth knowing"}
 METHODS = (
     "Rows that could not be read or contradicted the format were set aside and counted.",
@@ -67,7 +73,7 @@ def _rows(gathered: Gathered, infused: int, plan: Plan) -> StudyTable:
     return StudyTable(
         "quality_rows", "Rows of the registry", frame, _with_commas(frame),
         heads={"table": "Table", "rows": "Rows in", "used": "Used", "set_aside": "Set aside"},
-        right=("rows", "used", "set_aside"), notes=tuple(notes),
+        right=("rows", "used", "set_aside"), notes=(*notes, *kept_back(plan.min_cell)),
     )  # fmt: skip
 
 
@@ -97,38 +103,37 @@ def _findings(gathered: Gathered, plan: Plan) -> StudyTable:
         heads={"table": "Table", "column": "Column", "problem": "What was found", "expected": "What was expected",
                "n": "Number"},
         right=("n",),
-        notes=("Kinds of finding and how often each was met. `mspike check REGISTRY` names the rows.",) if frame.height
-        else ("Nothing was found.",),
+        notes=("Kinds of finding and how often each was met. `mspike check REGISTRY` names the rows.",
+               *kept_back(plan.min_cell)) if frame.height else ("Nothing was found.",),
     )  # fmt: skip
 
 
 def _left_out(cohort: pl.DataFrame, plan: Plan) -> StudyTable:
     """Of every endpoint: how many are in the analysis, and who is not, and why."""
     observed_from = decided(cohort, plan) if plan.origin == "apheresis" else "infusion"
-    frames = []
+    told: dict[str, Followed] = {}
     for endpoint in plan.endpoints:
-        asked = cohort.select(*_ASKED, *TIMES[plan.origin, endpoint])  # all columns of 100,000 patients would be copied
-        gone = left_out(asked, plan.origin, endpoint, observed_from=observed_from)
-        here = pl.DataFrame({"reason": [IN], "n": [cohort.height - int(gone["n"].sum())]}, schema=gone.schema)
-        frames.append(pl.concat([here, gone]).select(endpoint=pl.lit(endpoint), reason="reason", n="n"))
-    whole = pl.concat(frames)
-    frame = whole
-    if plan.discreet:
-        frame = _hidden_alike(whole, suppressed(whole, ["n"], plan.min_cell, within="endpoint"), plan.min_cell)
+        # All columns of 100,000 patients would be copied.
+        asked = cohort.select(*dict.fromkeys((*_ASKED, *TIMES[plan.origin, endpoint])))
+        points = followed(asked, plan.origin, endpoint, observed_from)
+        if unseen(points.patients, plan.origin, endpoint, plan) is None:
+            told[endpoint] = points
+    rows = [
+        (endpoint, reason, n)
+        for endpoint, here in numbers(told, plan.min_cell).items()
+        for reason, n in {IN: here, **told[endpoint].reasons(plan.min_cell)}.items()
+    ]
+    frame = pl.DataFrame(
+        {"endpoint": [row[0] for row in rows], "reason": [row[1] for row in rows]},
+        schema={"endpoint": pl.String, "reason": pl.String},
+    ).with_columns(counts_column("n", [row[2] for row in rows], plan.min_cell))
     shown = _with_commas(frame).with_columns(pl.col("endpoint").replace(WORDS))
     return StudyTable(
         "quality_left_out", f"Who is left out of which analysis, from {plan.origin}", frame, shown, groups="endpoint",
         heads={"reason": "", "n": "Rows of the cohort"}, right=("n",),
-        notes=("One row an infusion, and one a patient who was collected and never infused.",),
+        notes=("One row an infusion, and one a patient who was collected and never infused.",
+               *kept_back(plan.min_cell)),
     )  # fmt: skip
-
-
-def _hidden_alike(whole: pl.DataFrame, frame: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """A reason that is hidden of one endpoint is hidden of all: the same patients would be told elsewhere."""
-    hidden = frame.filter(pl.col("n").str.contains("^[<≥]"))["reason"].unique().to_list()
-    bound = pl.when(pl.col("n") < min_cell).then(pl.lit(f"<{min_cell}")).otherwise(pl.lit(f"≥{min_cell}"))
-    n = pl.when(pl.col("reason").is_in(hidden) & (pl.col("n") > 0)).then(bound).otherwise(pl.col("n").cast(pl.String))
-    return whole.with_columns(n=n)
 
 
 def _rows_said(gathered: Gathered, plan: Plan) -> str:

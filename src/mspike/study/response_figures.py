@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from mspike.cohort.disclosure import hidden_cells, suppressed
@@ -41,6 +43,8 @@ def response_figures(gathered: Gathered, patients: pl.DataFrame, plan: Plan) -> 
             f"below {plan.min_cell} are kept back."
         )
         return figures, (*refused, said)
+    if not plan.name_patients:
+        gathered, patients = _unnamed(gathered, patients)
     values = gathered.values.join(patients.lazy().select(KEYS), on=KEYS, how="semi")
     depths = best_depths(values.collect(), patients)
     if depths["change_percent"].drop_nulls().is_empty():
@@ -123,6 +127,21 @@ def _over_time_twin(table: pl.DataFrame, plan: Plan) -> StudyTable:
 
 
 # ---- single patients ------------------------------------------------------------------------------------------------
+
+
+def _unnamed(gathered: Gathered, patients: pl.DataFrame) -> tuple[Gathered, pl.DataFrame]:
+    """Numbers in place of ids, in the order of follow-up: a study is sent to people who must not know who is who."""
+    ordered = patients.sort("os_days", "patient_id", descending=[True, False], nulls_last=True)
+    digits = len(str(ordered.height))
+    number = pl.int_range(1, pl.len() + 1).cast(pl.String).str.zfill(digits)
+    numbers = ordered.select("patient_id", unnamed=pl.lit("no. ") + number)
+
+    def named(frame: pl.LazyFrame) -> pl.LazyFrame:
+        told = frame.join(numbers.lazy(), on="patient_id", maintain_order="left")
+        return told.with_columns(patient_id="unnamed").drop("unnamed")
+
+    told = replace(gathered, visits=named(gathered.visits), values=named(gathered.values))
+    return told, named(patients.lazy()).collect()
 
 
 def evenly(n: int, at_most: int) -> list[int]:

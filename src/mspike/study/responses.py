@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from mspike.cohort.disclosure import MARK
 from mspike.cohort.rates import AT_LEAST, clopper_pearson, mrd_rates, response_rates
 from mspike.cohort.strata import Stratum
 from mspike.record.tables import CATEGORIES
@@ -29,7 +30,7 @@ _SCHEMA: dict[str, Any] = {
 
 
 def responses(gathered: Gathered, plan: Plan) -> Section:
-    """How many responded, how deep, how soon, and how many were MRD-negative at 10^-5?"""
+    """How many responded, how deep, how soon, and how many were MRD-negative at 10⁻⁵?"""
     patients = first_infusions(gathered.cohort)
     if patients.is_empty():
         return Section("responses", "Response", ("Nobody was infused; there is no response to tell of.",), ())
@@ -105,7 +106,7 @@ def _response_rows(column: Column, at: int, counts: Counts) -> list[dict[str, An
             n = counts.told(range(row + 1), at)
             least = {name: rate[f"at_least_{name}"] for name in ("percent", "low", "high")}
             words = "PR or better (response rate)" if rate["category"] == "PR" else f"{rate['category']} or better"
-            text = "not shown" if n is None else str(n)
+            text = MARK if n is None else str(n)
             rows.append(rate_row(column, DEPTH, words, text, {"total": rate["total"], **least}))
     return rows
 
@@ -188,7 +189,7 @@ def _pair(cohort: pl.DataFrame, plan: Plan) -> list[Part]:
 
 
 def mrd_table(columns: Sequence[Column], suffix: str, stratum: Stratum | None, min_cell: int) -> StudyTable:
-    """MRD at 10^-5: the best status in the line, and the negative of those tested and of all."""
+    """MRD at 10⁻⁵: the best status in the line, and the negative of those tested and of all."""
     counts = _mrd_counts(columns, min_cell)
     rows = [row for at, column in enumerate(columns) if column.shown for row in _mrd_rows(column, at, counts)]
     return rates_table(
@@ -217,7 +218,7 @@ def _mrd_rows(column: Column, at: int, counts: Counts) -> list[dict[str, Any]]:
     negative = counts.text(0, at)
     among = {**rates["tested"], "total": tested}
     rows = [
-        rate_row(column, "MRD-negative", "of those tested", negative if tested is not None else "not shown", among),
+        rate_row(column, "MRD-negative", "of those tested", negative if tested is not None else MARK, among),
         rate_row(column, "MRD-negative", "of all", negative, rates["all"]),
     ]
     for row, words in enumerate(counts.levels):
@@ -236,18 +237,26 @@ def _says(patients: pl.DataFrame, plan: Plan) -> tuple[str, ...]:
     if told["PR"] is None:
         return ("Too few patients responded, or did not, for their number to be shown.",)
     said = [f"{_rate(told['PR'], total)} had a partial response or better"]
-    said += [f"{told['CR']:,} of them a complete response or better"] if told["CR"] is not None else []
+    deeper = {"VGPR": "a VGPR or better", "CR": "a complete response or better"}
+    said += [f"{_short(told[name], total)} {words}" for name, words in deeper.items() if told[name] is not None]
     negative, tested = _mrd(patients, plan)
     second = "No MRD result at 10⁻⁵ could be told." if not tested else (
         f"MRD at 10⁻⁵ was negative in {negative:,} of {tested:,} tested patients ({percent(100 * negative / tested)}), "
         f"which is {percent(100 * negative / total)} of all."
     )  # fmt: skip
-    return (", ".join(said) + ".", second)
+    return (", ".join(said) + " (percent of all infused, with 95 % CI).", second)
 
 
 def _rate(n: int, total: int) -> str:
     low, high = clopper_pearson(n, total)
     return f"{n:,} of {total:,} infused patients ({percent(100 * n / total, low, high) if total else NONE})"
+
+
+def _short(n: int | None, total: int) -> str:
+    if n is None or not total:
+        return NONE
+    low, high = clopper_pearson(n, total)
+    return f"{n:,} ({percent(100 * n / total, low, high)})"
 
 
 def _mrd(patients: pl.DataFrame, plan: Plan) -> tuple[int, int]:

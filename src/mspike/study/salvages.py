@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -48,7 +49,7 @@ def salvages(gathered: Gathered, plan: Plan) -> Section:
     first = gathered.cohort.filter(pl.col("infused") & (pl.col("infusion_number") == 1))
     failed = first.filter("failed")
     if failed.is_empty():
-        return Section("salvages", TITLE, ("Nobody in this registry is known to have failed after an infusion.",), ())
+        return Section("salvages", TITLE, ("Of nobody a failure after an infusion is on record.",), ())
     parts: list[Part] = [*_what(failed, plan), _when(failed, plan)]
     parts += [sequence_twin(first, plan) if plan.discreet else _sequence(first, plan)]
     points = time_points(gathered.cohort, "failure", "os")
@@ -59,19 +60,34 @@ def salvages(gathered: Gathered, plan: Plan) -> Section:
     figures, why = ([], [undated]) if undated else _curves(used, plan)
     refused = [*(said for one in made for said in one.refused), *why, *((NO_SINGLE,) if plan.discreet else ())]
     says = (_says_what(failed, plan), _says_when(failed, plan), _says_hazard(made))
+    methods, references = _methods(made, figures)
     return Section(
-        "salvages", TITLE, tuple(said for said in says if said), (*parts, *figures), tuple(refused), _METHODS,
-        ("cox-1972", "simon-makuch-1984", "grambsch-therneau-1994"),
-    )  # fmt: skip
+        "salvages", TITLE, tuple(said for said in says if said), (*parts, *figures), tuple(refused), methods, references
+    )
 
 
-_METHODS = (
+_CLASSIFIED = (
     "The first therapy after failure was classified by the highest-ranking class that the regimen held, and by whether "
-    "it aimed at the target of the infused product.",
-    "Its relation to survival from failure was estimated by Cox regression with the therapy as a time-dependent "
-    "exposure counted from its first day, and shown as Simon-Makuch curves; patients were never grouped by a therapy "
-    "that they were still to receive.",
+    "it aimed at the target of the infused product."
 )
+
+
+def _methods(made: Sequence[Exposed], figures: Sequence[StudyFigure]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What was really done, and its sources: a regression only where one gave an estimate, curves where they stand."""
+    said, keys = [_CLASSIFIED], list[str]()
+    estimates = any(one.rows["hazard_ratio"].is_not_null().any() for one in made)
+    if estimates:
+        said.append(
+            "Its relation to survival from failure was estimated by Cox regression with the therapy as a time-dependent"
+            " exposure counted from its first day; proportional hazards were tested by the score test."
+        )
+        keys += ["cox-1972", "grambsch-therneau-1994"]
+    if figures:
+        said.append("Survival before and since the first therapy was shown as Simon-Makuch curves.")
+        keys.append("simon-makuch-1984")
+    if estimates or figures:
+        said.append("Patients were never grouped by a therapy that they were still to receive.")
+    return tuple(said), tuple(keys)
 
 
 def _what(failed: pl.DataFrame, plan: Plan) -> list[StudyTable]:
@@ -161,12 +177,12 @@ def _says_what(failed: pl.DataFrame, plan: Plan) -> str:
     told = _started(failed)
     n = [told.height, failed.height - told.height]
     if hidden_among(n, plan.min_cell):
-        return f"Of {failed.height:,} in whom the cells failed, how many had a further therapy is not told (small)."
+        return f"Of {failed.height:,} in whom the therapy failed, how many had a further one is not told (small)."
     counts = dict(told["first_salvage_class"].drop_nulls().value_counts(sort=True).iter_rows())
     # Not the smallest of the counts, which the total would give away.
     often = [f"{therapy_words(name)} {n:,}" for name, n in list(counts.items())[:1] if not plan.discreet]
     most = f", most often {often[0]}" if often else ""
-    return f"Of {failed.height:,} in whom the cells failed, {n[0]:,} had a further therapy on record{most}."
+    return f"Of {failed.height:,} in whom the therapy failed, {n[0]:,} had a further one on record{most}."
 
 
 def _says_when(failed: pl.DataFrame, plan: Plan) -> str:
@@ -184,6 +200,6 @@ def _says_hazard(made: list[Exposed]) -> str:
         return ""  # a figure for the table, no finding
     row = rows.row(0, named=True)
     return (
-        f"Once a therapy had begun, the hazard of death was {row['told']} times that before it or without one: an "
-        "association, since who is fit enough for a therapy gets it."
+        f"Once a therapy had begun, the hazard of death was {row['told']} [95 % CI] times that before it or without "
+        "one: an association, since who is fit enough for a therapy gets it."
     )

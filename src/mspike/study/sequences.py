@@ -35,7 +35,7 @@ def sequence_twin(first: pl.DataFrame, plan: Plan) -> StudyTable:
         "sequence_flows", "From CAR-T to failure, next therapy and outcome: the flows", frame, shown,
         {"from_name": "From", "to_name": "To", "n": "n / N (%)"}, groups="stage", right=("n",),
         notes=(
-            "N: those in the first of the two. Outcome: the gravest known at the end of follow-up, however long.",
+            "N: those in the first of the two. Outcome: the worst known at the end of follow-up, however long.",
             *(("Names and flows of few patients are put together or kept back.",) if plan.discreet else ()),
         ),
     )  # fmt: skip

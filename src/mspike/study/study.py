@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mspike.asking import Progress, Question
@@ -16,6 +16,7 @@ from mspike.study.followed import decided
 from mspike.study.gathered import Gathered, gather
 from mspike.study.landmarks import landmarks
 from mspike.study.methods import methods_paragraph, references_told, settings_section
+from mspike.study.one_group import dividing
 from mspike.study.parts import Section
 from mspike.study.people import people
 from mspike.study.plan import Plan
@@ -58,24 +59,29 @@ def study_of(
     engine: Engine | None = None,
     progress: Progress | None = None,
     telling: Progress | None = None,
+    title: str | None = None,
 ) -> Study:
     """Judges a registry and tells what follows, section by section.
 
     room      an empty folder for what is too long for memory
+    title     what the registry is called in the title; its folder's name where None
     progress  told after each bucket; telling: told before and after each section
     """
     gathered = gather(asked, room, engine, progress)
     sections = []
+    divided, alike = dividing(gathered.cohort, plan)
     for number, section in enumerate(SECTIONS):
         if telling:
             telling(number, len(SECTIONS))
-        sections.append(section(gathered, plan))
+        sections.append(section(gathered, divided))
+    sections[0] = replace(sections[0], refused=(*alike, *sections[0].refused))
     observed_from = decided(gathered.cohort, plan) if plan.origin == "apheresis" else None
     sections.append(settings_section(asked, plan, observed_from))
     paragraphs, keys = methods_paragraph(asked, plan, sections, gathered)
     infused = gathered.cohort.filter("infused")["patient_id"].n_unique()
+    called = f"registry {asked.source.path.stem}"
     return Study(
-        title=f"{infused:,} patient{'' if infused == 1 else 's'} after CAR T cells: registry {asked.source.path.stem}",
+        title=f"{infused:,} patient{'' if infused == 1 else 's'} after CAR T cells: {title or called}",
         answer=answer_of(gathered.cohort, plan),
         sections=tuple(sections),
         methods=tuple(paragraphs),

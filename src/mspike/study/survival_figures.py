@@ -8,8 +8,9 @@ import polars as pl
 
 from mspike.figures.survival import survival_chart, survival_ticks
 from mspike.study.cells import NONE, in_sentence, p_value
-from mspike.study.curve_blocks import Block, at_months
-from mspike.study.kept_back import count_words
+from mspike.study.curve_blocks import Block
+from mspike.study.curve_months import at_months
+from mspike.study.kept_back import count_words, note
 from mspike.study.medians import limit, median_words
 from mspike.study.parts import StudyFigure, StudyTable
 from mspike.study.plan import WORDS
@@ -44,9 +45,7 @@ def _notes(block: Block) -> list[str]:
             f"p = {p_value(test.test.p)}{left}.".replace("= <", "<")
         )
     if block.min_cell > 1:
-        notes.append(
-            f"Curves end where fewer than {block.min_cell} are at risk; small groups and counts are kept back."
-        )
+        notes.append(f"Curves end where fewer than {block.min_cell} are at risk. {note(block.min_cell)}")
     return notes
 
 
@@ -72,7 +71,7 @@ def _says(block: Block, title: str) -> str:
     groups = [
         f"{told.words} (n = {count_words(told.n)}): median {median_words(told)} months"
         for told in block.groups
-        if told.curve is not None and told.curve.n
+        if told.words in block.drawn
     ]
     return f"Kaplan-Meier curves. {title}. {'; '.join(groups)}."
 

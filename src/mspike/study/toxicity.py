@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from mspike.study.cells import NONE
 from mspike.study.characteristics import first_infusions
 from mspike.study.counted import NOT_SHOWN, Column, columns_of, counted, counts_column, median_iqr, quartiles
 from mspike.study.gathered import Gathered
@@ -16,8 +17,7 @@ from mspike.study.plan import Plan
 from mspike.study.responses import rate_row, rates_table, share_of
 from mspike.study.toxicity_grades import ASKED, BLOOD, SEVERE, WARD, Asked, Graded
 from mspike.study.toxicity_groups import toxicity_by
-
-REFERENCES = ("lee-2019", "rejeski-2023", "rejeski-2025", "hines-2023", "clopper-pearson-1934")
+from mspike.study.toxicity_words import misleading, toxicity_methods
 
 
 def toxicity(gathered: Gathered, plan: Plan) -> Section:
@@ -39,7 +39,8 @@ def toxicity(gathered: Gathered, plan: Plan) -> Section:
         for stratum in plan.strata.values()
         if not stratum.baseline
     )
-    return Section("toxicity", "Safety", _says(columns, plan), tuple(parts), refused, _methods(), REFERENCES)
+    methods, references = toxicity_methods(patients)
+    return Section("toxicity", "Safety", _says(columns, plan), tuple(parts), refused, methods, references)
 
 
 def with_toxicity(gathered: Gathered) -> pl.DataFrame:
@@ -162,17 +163,13 @@ def _says(columns: Sequence[Column], plan: Plan) -> tuple[str, ...]:
         elif nothing == columns[0].n:
             said.append(f"{words}: nothing is recorded of anybody; whether it occurred is not known.")
         else:
-            grave = "" if severe is None else f", {severe:,} of grade 3 or more"
+            n = columns[0].n
+            grave = "" if severe is None else f", of grade 3 or more in {_rate(severe, n)}"
             open_ = f"; of {nothing:,} nothing is recorded" if nothing else ""
-            said.append(f"{words} in {any_:,} of {columns[0].n:,} patients{grave}{open_}.")
-    return tuple(said)
+            said.append(f"{words} in {any_:,} of {n:,} patients, {_rate(any_, n)}{grave} (95 % CI){open_}.")
+    return (*said, *misleading(columns[0].patients))
 
 
-def _methods() -> tuple[str, ...]:
-    return (
-        "CRS and ICANS were graded from the recorded signs by the ASTCT consensus, or taken as recorded where no sign "
-        "was; neutropenia and thrombocytopenia were graded from the counts (ICAHT, T-ICAHT). A grade that missing "
-        "signs or counts left open was reported as open.",
-        "Rates of infections were counted per person-year of the days followed, with exact Poisson intervals.",
-        "Late effects were counted as recorded, without adjustment for the length of follow-up or competing death.",
-    )
+def _rate(n: int, total: int) -> str:
+    found = share_of(n, total)
+    return f"{found['percent']:.0f} % [{found['low']:.0f}, {found['high']:.0f}]" if total else NONE
