@@ -27,9 +27,12 @@ ROWS = (
     ("options",),
     ("run", "report"),  # report reads what course derives; run writes it
     ("check",),  # the same steps as run
+    ("packet",),
+    ("store",),
+    ("serve",),  # pages of what the rooms below told, computed once
     ("registry",),  # for notebooks: names a damaged file as check does
     ("arguments",),
-    ("registry_verbs", "course_verbs", "options_verbs", "study_verbs"),
+    ("registry_verbs", "course_verbs", "options_verbs", "study_verbs", "serve_verbs", "case_verbs"),
     ("verbs",),
     ("cli",),
     ("__main__",),

@@ -11,9 +11,11 @@ import typer
 
 from mspike import INTENDED_USE, __version__
 from mspike.arguments import EDITION, Edition, Engine, Json, Master, Registry, Set, settings_given
+from mspike.case_verbs import case
 from mspike.course_verbs import history, safety, watch, why
 from mspike.options_verbs import evidence, options, trials
 from mspike.registry_verbs import demo_registry, import_, init, template
+from mspike.serve_verbs import serve
 from mspike.study_verbs import study
 
 
@@ -230,7 +232,9 @@ VERBS: dict[str, Callable[..., int | None]] = {
     "why": why,
     "watch": watch,
     "options": options,
+    "case": case,
     "study": study,
+    "serve": serve,
     "compare": compare,
     "columns": columns,
     "template": template,

@@ -48,26 +48,40 @@ def explain_patient(
     source = open_registry(Path(registry))
     record = clean_record(rows_of(source, patient), source.calendar)
     refuse_stranger(record, source, patient, "explain")
+    return explained(record, rules, chosen, patient, registry, on=on, line=line)
+
+
+def explained(
+    record: Record,
+    rules: Criteria,
+    chosen: Settings,
+    patient: str,
+    registry: str | Path,
+    *,
+    on: str | None = None,
+    line: int | None = None,
+) -> Told:
+    """The same of a record already at hand, as that of a day (record.asof); arguments as in `explain_patient`."""
     results = results_of(record, rules, chosen)
     lines = _lines(record, results, rules, chosen)
     if line is not None:
         lines = _only_line(lines, line, patient)
     if on is not None:
-        lines = _only_on(lines, on, source.calendar)
+        lines = _only_on(lines, on, record.calendar)
     person = record.patients.to_dicts()[0]
     return {
         "patient_id": patient,
-        "calendar": source.calendar,
+        "calendar": record.calendar,
         "patient": {name: person[name] for name in PERSON}
-        | {"death_date": date_of(person["death_day"], source.calendar)},
+        | {"death_date": date_of(person["death_day"], record.calendar)},
         "on": on,
         "lines": lines,
-        "rules": {rule: rule_told(rules.rule(rule), edition) for rule in _rules_used(lines)},
+        "rules": {rule: rule_told(rules.rule(rule), rules.edition) for rule in _rules_used(lines)},
         "findings": results["findings"].to_dicts(),
         "settings": chosen.as_text(),
         "settings_changed": _changed(chosen, Settings()),
         "stamp": {
-            "mspike": __version__, "edition": edition, "title": rules.title, "settings_hash": chosen.hash,
+            "mspike": __version__, "edition": rules.edition, "title": rules.title, "settings_hash": chosen.hash,
             "knowledge_hash": knowledge_hash(), "registry": str(registry),
         },
         "intended_use": INTENDED_USE,

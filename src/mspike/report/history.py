@@ -131,7 +131,7 @@ def print_history(told: Told) -> None:
     say_table(
         ("line", "from", "to", "agents", "best response", "progression"),
         [(line["line"], day_told(line["start"], "not dated"), day_told(line["end"], ""),
-          ", ".join(line["agents"]) or ", ".join(line["roles"]), _best(line), day_told(line["pd"], ""))
+          ", ".join(line["agents"]) or ", ".join(line["roles"]), best_told(line), day_told(line["pd"], ""))
          for line in told["lines"]],
         right=("line",), whole=("from", "to"),
     )  # fmt: skip
@@ -146,7 +146,7 @@ def print_history(told: Told) -> None:
     say("", told["stamp"]["intended_use"])
 
 
-def _best(line: Told) -> str:
+def best_told(line: Told) -> str:
     # A progression that was assigned after the line says nothing about its best response; what was recorded does.
     if line["best"] not in (None, "NE") and not (line["best"] == "PD" and line["recorded"]):
         return str(line["best"])
@@ -161,13 +161,13 @@ def _sentence(patient: str, episode: Told) -> str:
         else "never infused"
     )
     parts = [head, f"after {counted(episode['lines_before'], 'line')} of therapy", STATE[episode["state"]]]
-    parts += [f"{name}: {_group(episode, group)}" for group, name in GROUP.items()]
-    parts.append(_target("BCMA", "bcma", episode))
+    parts += [f"{name}: {group_told(episode, group)}" for group, name in GROUP.items()]
+    parts.append(target_told("BCMA", "bcma", episode))
     parts.append(f"functional high risk: {ANSWER[episode['functional_high_risk']]}")
     return "; ".join(parts) + "."
 
 
-def _group(episode: Told, group: str) -> str:
+def group_told(episode: Told, group: str) -> str:
     if episode[f"{group}_refractory"]:
         return "refractory"
     exposed = episode[f"{group}_exposed"]
@@ -177,7 +177,7 @@ def _group(episode: Told, group: str) -> str:
     return f"{seen}, refractory {ANSWER[episode[f'{group}_refractory']]}"
 
 
-def _target(name: str, prefix: str, episode: Told) -> str:
+def target_told(name: str, prefix: str, episode: Told) -> str:
     exposed = episode[f"{prefix}_exposed"]
     if exposed is None:
         return f"earlier {name} therapy: not known"
@@ -201,7 +201,7 @@ def _print_episode(episode: Told) -> None:
     else:
         say_table(
             ("agent", "class", "refractory", "because"),
-            [(a["item"], a["cls"], _refractory(a), because(a)) for a in agents],
+            [(a["item"], a["cls"], refractory_told(a), because(a)) for a in agents],
         )
     for group, name in GROUP.items():
         missing = episode[f"{group}_missing"]
@@ -215,7 +215,7 @@ def _print_episode(episode: Told) -> None:
         _print_stage("Stage and risk before it", episode["stage"])
 
 
-def _refractory(agent: Told) -> str:
+def refractory_told(agent: Told) -> str:
     answer = ANSWER[agent["combined_refractory"]]
     return (
         f"{answer} (as stated)" if agent["refractory"] is None and agent["combined_refractory"] is not None else answer
@@ -248,22 +248,22 @@ def _print_stage(title: str, stage: Told) -> None:
         return
     say("", title)
     for score, name in SCORE.items():
-        say(f"  {name} {_range(stage, score)}")
+        say(f"  {name} {stage_told(stage, score)}")
     for key, (name, missing) in RISK.items():
-        tail = f" (missing: {_words(stage[missing])})" if stage[key] is None and stage[missing] else ""
+        tail = f" (missing: {missing_told(stage[missing])})" if stage[key] is None and stage[missing] else ""
         say(f"  {name}: {ANSWER[stage[key]]}{tail}")
     if title != DIAGNOSIS:
         say("  These stages were made for newly diagnosed disease; before CAR-T they describe and do not forecast.")
 
 
-def _range(stage: Told, score: str) -> str:
+def stage_told(stage: Told, score: str) -> str:
     low, high, missing = stage[f"{score}_low"], stage[f"{score}_high"], stage[f"missing_{score}"]
     if low == high:
         return ROMAN[low]
-    return f"{ROMAN[low]} to {ROMAN[high]}, missing: {_words(missing)}"
+    return f"{ROMAN[low]} to {ROMAN[high]}, missing: {missing_told(missing)}"
 
 
-def _words(missing: list[str]) -> str:
+def missing_told(missing: list[str]) -> str:
     return ", ".join(MISSING.get(name, name.replace("_", " ")) for name in missing)
 
 
@@ -274,7 +274,7 @@ def print_history_table(rows: pl.DataFrame, limit: int) -> None:
         ("patient", "infused", "lines before", "triple-class", "penta-drug", "earlier BCMA", "R-ISS"),
         [
             (r["patient_id"], day_told(r["infusion"], "never"), r["lines_before"],
-             *(_group(r, group) for group in GROUP), _brief(r), _brief_stage(r))
+             *(group_told(r, group) for group in GROUP), _brief(r), _brief_stage(r))
             for r in some.to_dicts()
         ],
         right=("lines before",), whole=("patient", "infused"),

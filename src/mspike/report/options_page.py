@@ -45,7 +45,7 @@ def print_options(told: Told, only: list[str] | None = None, *, full: bool = Fal
             print_wishes(told["wishes"])
     if only is not None or full:
         say("", "Behind [id]: `mspike evidence show ID` gives every figure, its source and how it was checked.")
-    if any(_recalled(o) for o in told["options"]):
+    if any(recalled(o) for o in told["options"]):
         say("", MEMORY_SAYS)
     say("", f"mspike {told['stamp']['mspike']}, knowledge {told['stamp']['knowledge_hash']}. {INTENDED_USE}")
 
@@ -76,7 +76,7 @@ def _print_missing(options: list[Told]) -> None:
 def _print_table(told: Told) -> None:
     say(told["order"], "")
     header = ("", "option", "answer", "closed by, to be known, caution", "response", "of")
-    rows = [(MARK[o["answer"]], o["id"], SAID[o["answer"]], _decides(o), *_best(o)) for o in told["options"]]
+    rows = [(MARK[o["answer"]], o["id"], SAID[o["answer"]], decides(o), *best_evidence(o)) for o in told["options"]]
     say_table(header, rows, whole=("", "option", "answer", "response", "of"))
     shown = sorted({s["level"] for o in told["options"] for s in o["evidence"] if s["pooled"]})
     say("no counts: published, but without numbers that can be pooled; none found: nothing published was found.")
@@ -85,7 +85,7 @@ def _print_table(told: Told) -> None:
         say(*(f"  {LETTER[level]}  {SAYS[level]}" for level in shown))
 
 
-def _decides(option: Told) -> str:
+def decides(option: Told) -> str:
     """The need that fails, or those that are not known, in few words; of an open option its first caution."""
     failing = [r for r in option["reasons"] if r["holds"] is False]
     if failing:
@@ -103,7 +103,7 @@ def _decides(option: Told) -> str:
     return ", ".join(fact.split(" (")[0] for fact in option["missing"])
 
 
-def _best(option: Told) -> tuple[str, str]:
+def best_evidence(option: Told) -> tuple[str, str]:
     for stratum in option["evidence"]:
         pooled = stratum["pooled"]
         if pooled:
@@ -117,7 +117,7 @@ def _from_memory(stratum: Told) -> bool:
     return any(s["memory"] for s in stratum["studies"])
 
 
-def _recalled(option: Told) -> bool:
+def recalled(option: Told) -> bool:
     rows = [*option["reasons"], *option["cautions"]]
     return any(r["checked"] == "memory" for r in rows) or any(_from_memory(s) for s in option["evidence"])
 
@@ -131,11 +131,11 @@ def _print_option(option: Told, *, full: bool) -> None:
         if reason["kind"] == "failure" and reason["holds"]:
             continue  # said at the head of the page
         if full or reason["holds"] is not True or reason["kind"] == "label":
-            say(f"  {_yes(reason['holds'])} {reason['asks']} {_because(reason)}")
+            say(f"  {yes_told(reason['holds'])} {reason['asks']} {because_told(reason)}")
     for caution in option["cautions"]:
         if full or caution["holds"]:
             word = "Caution" if caution["holds"] else "Caution if so"
-            say(f"  {word}: {caution['asks']} {_because(caution)}")
+            say(f"  {word}: {caution['asks']} {because_told(caution)}")
     if option["boxed_warnings"]:
         say(f"  Boxed warnings: {', '.join(option['boxed_warnings'])}.")
     for stratum in option["evidence"] if full else option["evidence"][:2]:
@@ -144,11 +144,11 @@ def _print_option(option: Told, *, full: bool) -> None:
         say("  Evidence: no published result was found.")
 
 
-def _yes(holds: bool | None) -> str:
+def yes_told(holds: bool | None) -> str:
     return {True: "yes:", False: "no:", None: "not known:"}[holds]
 
 
-def _because(reason: Told) -> str:
+def because_told(reason: Told) -> str:
     memory = f" {MEMORY}" if reason["checked"] == "memory" else ""
     told = reason["because"]
     if reason["holds"] is None:

@@ -83,7 +83,7 @@ def print_safety(told: Told) -> None:
     for infusion in told["infusions"]:
         product = infusion["agent"] or "CAR-T, product not stated"
         say(f"{told['patient_id']}: {product}, infused {day_told(infusion['index_day'])} (line {infusion['line']}). "
-            f"{_sentence(infusion)}", "")  # fmt: skip
+            f"{safety_told(infusion)}", "")  # fmt: skip
         say_table(("question", "answer", "because"), [row for part in PARTS for row in part(infusion)])
         say("")
     if told["facts"]:
@@ -95,7 +95,7 @@ def print_safety(told: Told) -> None:
     say(told["stamp"]["intended_use"])
 
 
-def _sentence(infusion: Told) -> str:
+def safety_told(infusion: Told) -> str:
     parts = [f"CRS {grade_told(infusion, 'crs')}", f"ICANS {grade_told(infusion, 'icans')}",
              f"early ICAHT {between(infusion['icaht_early_low'], infusion['icaht_early_high'], 'grade')}"]  # fmt: skip
     return "; ".join(parts) + "."

@@ -87,7 +87,7 @@ def print_watch(told: Told) -> None:
     if not told["lines"]:
         say(f"{told['patient_id']}: no infusion is recorded by then, so no schedule runs.")
     for line in told["lines"]:
-        say(_sentence(told["patient_id"], line), "")
+        say(watch_told(told["patient_id"], line), "")
         tests = sorted(line["tests"], key=lambda t: ORDER.index(t["state"]))
         if line["ended"] is not None:
             tests = [t for t in tests if t["state"] in ("overdue", "due", "next")]
@@ -98,7 +98,7 @@ def print_watch(told: Told) -> None:
                 whole=("due", "last done"),
             )  # fmt: skip
         for gap in line["missed_visits"]:
-            say("", _gap(gap))
+            say("", gap_told(gap))
         say("")
     plan = told["schedule"]
     say(f"Schedule: {plan['title']} ({plan['source']}, {plan['where']}; checked: {plan['checked']}).")
@@ -110,14 +110,14 @@ def print_watch(told: Told) -> None:
 def _test_row(test: Told, item: Item) -> tuple[str, ...]:
     return (
         item.says,
-        _state(test, item.only_if),
+        state_told(test, item.only_if),
         day_told(test["due"], ""),
         day_told(test["last_done"], NEVER),
         item.costs,
     )
 
 
-def _sentence(patient: str, line: Told) -> str:
+def watch_told(patient: str, line: Told) -> str:
     product = line["product"] or "CAR-T, product not stated"
     head = f"{patient}: {product}, infused {day_told(line['infused'])} (line {line['line']}). "
     if line["ended"] is not None:
@@ -128,7 +128,7 @@ def _sentence(patient: str, line: Told) -> str:
     return head + f"On {day_told(line['on'])}: {counted(len(overdue), 'test')} overdue, {len(due)} due now."
 
 
-def _state(test: Told, only_if: str) -> str:
+def state_told(test: Told, only_if: str) -> str:
     if test["state"] == "depends":
         return f"? not known whether it applies: {DEPENDS[only_if]} not on record"
     if test["state"] == "overdue" and test["missed"] > 1:
@@ -136,7 +136,7 @@ def _state(test: Told, only_if: str) -> str:
     return STATE[test["state"]]
 
 
-def _gap(gap: Told) -> str:
+def gap_told(gap: Told) -> str:
     first, last = day_told(gap["from_day"]), day_told(gap["to_day"])
     return (
         f"{gap['missed']} scheduled visits in a row were missed after {first} (up to {last}). A progression or death "

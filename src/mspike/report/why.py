@@ -136,12 +136,12 @@ def _head(patient: str, infusion: Told, failed: bool, early: int) -> str:
     if infusion["later_lines"]:
         since = ", ".join(f"line {line['line']} {line['agent'] or ''}".strip() for line in infusion["later_lines"])
         head += f"Given since: {since}; a finding from before that may no longer hold. "
-    supported = [_inside(m["title"]) for m in infusion["mechanisms"] if m["answer"] == "supported"]
+    supported = [inside(m["title"]) for m in infusion["mechanisms"] if m["answer"] == "supported"]
     word = "Supported" if failed else "Present, though it has not failed"
     return head + (f"{word}: {', '.join(supported)}." if supported else "No mechanism is supported by what was tested.")
 
 
-def _inside(title: str) -> str:
+def inside(title: str) -> str:
     """A title within a sentence; T cells and BCMA keep their capitals."""
     return title if title[1:2] in "-ABCDEFGHIJKLMNOPQRSTUVWXYZ" else title[:1].lower() + title[1:]
 
@@ -149,39 +149,41 @@ def _inside(title: str) -> str:
 def _print_overview(answers: list[Told], failed: bool) -> None:
     say_table(
         ("", "mechanism", "answer", "strength", "studies"),
-        [(MARK[m["answer"]], m["title"], _answer(m, failed), m["strength"] or "", "disagree" if m["conflict"] else "")
+        [(MARK[m["answer"]], m["title"], answer_told(m, failed), m["strength"] or "",
+          "disagree" if m["conflict"] else "")
          for m in answers],
     )  # fmt: skip
     say("● supported   – looked for, not found   ○ not tested")
 
 
-def _answer(mechanism: Told, failed: bool) -> str:
+def answer_told(mechanism: Told, failed: bool) -> str:
     if mechanism["answer"] == "supported" and not failed:
         return "factor present"
     return "in part tested: nothing found" if mechanism["partly"] else ANSWER[mechanism["answer"]]
 
 
 def _print_mechanism(mechanism: Told, failed: bool) -> None:
-    say("", f"{mechanism['title']}: {_answer(mechanism, failed)}")
+    say("", f"{mechanism['title']}: {answer_told(mechanism, failed)}")
     heads = {
         "for": "found", "against": "looked for, absent", "descriptive": "seen, not judged", "not_tested": "not tested",
     }  # fmt: skip
     for state, head in heads.items():
         for finding in (f for f in mechanism["findings"] if f["state"] == state):
-            say(f"  {head}: {_finding(finding)}")
+            say(f"  {head}: {finding_told(finding)}")
     for text in mechanism["conflicts"]:
         say(f"  studies disagree: {text}")
     for study in mechanism["published"]:
         share = f"{study['share']}: " if study["share"] else ""
-        say(f"  published, {_context(study)}: {share}{study['says']} [{study['source']}; checked: {study['checked']}]")
+        source = f"[{study['source']}; checked: {study['checked']}]"
+        say(f"  published, {context_told(study)}: {share}{study['says']} {source}")
 
 
-def _context(study: Told) -> str:
+def context_told(study: Told) -> str:
     therapy = "before any of these therapies" if study["therapy"] == "none yet" else study["therapy"].replace("_", "-")
     return ", ".join(part for part in (therapy, study["target"], study["when"]) if part)
 
 
-def _finding(finding: Told) -> str:
+def finding_told(finding: Told) -> str:
     if finding["state"] == "not_tested":
         value = f" On record: {finding['value']}." if finding["value"] else ""
         return f"{finding['says']}{value} Why: {finding['reason'] or 'it is not on record'}."
@@ -197,7 +199,7 @@ def _print_tests(tests: list[Told]) -> None:
     if not deciding:
         say("None that is left untested would change an option.")
     for test in deciding:
-        say(f"{test['order']}. {test['title']}{_when(test)}: {CHANGES[test['changes']]}.")
+        say(f"{test['order']}. {test['title']}{when_told(test)}: {CHANGES[test['changes']]}.")
         say(f"   Takes {test['cost']}: {test['cost_says']}")
         for answer in test["answers"]:
             say(f"   - {answer}")
@@ -209,10 +211,10 @@ def _print_tests(tests: list[Told]) -> None:
         )
     for test in rest:
         takes = "" if test["cost"] == "records" else f"; takes {test['cost']}"
-        say(f"{test['order']}. {test['title']}{_when(test)}{takes}.")
+        say(f"{test['order']}. {test['title']}{when_told(test)}{takes}.")
 
 
-def _when(test: Told) -> str:
+def when_told(test: Told) -> str:
     return "" if test["now"] or test["cost"] != "records" else " (from records or stored samples)"
 
 
@@ -241,7 +243,7 @@ def print_why_table(rows: pl.DataFrame, limit: int) -> None:
     say_table(
         ("patient", "product", "failed", "type", "supported", "not tested"),
         [(r["patient_id"], r["agent"], day_told(r["failure_day"]), r["failure_type"].replace("_", " "),
-          ", ".join(_inside(titles[m]) for m in r["supported"]) or "none", r["untested"]) for r in some.to_dicts()],
+          ", ".join(inside(titles[m]) for m in r["supported"]) or "none", r["untested"]) for r in some.to_dicts()],
         right=("not tested",), whole=("patient", "failed"),
     )  # fmt: skip
     left = one.height - some.height
