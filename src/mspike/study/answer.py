@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
+from mspike.cohort.disclosure import MARK
 from mspike.cohort.strata import Origin
-from mspike.cohort.survival import kaplan_meier
-from mspike.cohort.times import Unstable
-from mspike.study.cells import NOT_REACHED, median
+from mspike.study.cells import NOT_REACHED
 from mspike.study.followed import decided, followed
+from mspike.study.kept_back import small, tellable
+from mspike.study.medians import median_told
 from mspike.study.plan import Plan
 
 RESPONDED = ("sCR", "CR", "VGPR", "PR")
@@ -30,10 +31,16 @@ def answer_of(cohort: pl.DataFrame, plan: Plan) -> str:
         return "No patient of this registry has an infusion of CAR T cells on record."
     parts = [f"{_patients(infused.height, plan)} {'was' if infused.height == 1 else 'were'} infused with CAR T cells"]
     if plan.origin != "failure":
-        responded = infused.filter(pl.col("best_response").is_in(RESPONDED)).height
-        parts.append(f"{_of(responded, infused.height, plan)} had a partial response or better")
+        parts.append(_response(infused, plan))
         parts.append(_outcomes(cohort, plan))
     return "; ".join([*parts, _failure(cohort, infused, plan)]) + " (medians with 95 % confidence intervals)."
+
+
+def _response(infused: pl.DataFrame, plan: Plan) -> str:
+    if infused.filter(pl.col("best_response") != "NE").is_empty():
+        return "nobody's response could be judged"
+    responded = infused.filter(pl.col("best_response").is_in(RESPONDED)).height
+    return f"{_of(responded, infused.height, plan)} had a partial response or better"
 
 
 def _outcomes(cohort: pl.DataFrame, plan: Plan) -> str:
@@ -58,34 +65,23 @@ def _failure(cohort: pl.DataFrame, infused: pl.DataFrame, plan: Plan) -> str:
 
 
 def _patients(n: int, plan: Plan) -> str:
-    if _small(n, plan):
+    if small(n, plan.min_cell):
         return f"Fewer than {plan.min_cell} patients"
     return f"{n:,} patient{'' if n == 1 else 's'}"
 
 
 def _of(n: int, total: int, plan: Plan) -> str:
     """Neither a small count nor its small complement."""
-    if _small(n, plan) or _small(total - n, plan):
+    if not tellable(n, total, plan.min_cell):
         return "a number not told (small)"
     return f"{n:,} ({100 * n / total:.0f} %)"
 
 
-def _small(n: int, plan: Plan) -> bool:
-    return plan.discreet and 0 < n < plan.min_cell
-
-
 def _median(cohort: pl.DataFrame, origin: Origin, endpoint: str, plan: Plan) -> str:
     observed = decided(cohort, plan) if origin == "apheresis" else "infusion"
-    points = followed(cohort, origin, endpoint, observed).patients
-    if points.is_empty() or _small(points.height, plan):
-        return "not known"
-    if not points["days"].max():
-        return "not estimable (nobody was observed beyond day 0)"
-    try:
-        curve = kaplan_meier(points["days"], points["event"], points["entry"])
-    except Unstable:
-        return "not known"
-    if _small(curve.events, plan):
-        return "not told (few events)"
-    told = median(curve.median, curve.median_low, curve.median_high)
-    return f"not reached {told.removeprefix(NOT_REACHED).strip()}" if curve.median is None else f"{told} months"
+    told = median_told(followed(cohort, origin, endpoint, observed), endpoint, plan.min_cell)
+    if told == MARK:
+        return "not told (small counts)"
+    if told.startswith(NOT_REACHED):
+        return f"not reached {told.removeprefix(NOT_REACHED).strip()}"
+    return f"{told} months" if told[:1].isdigit() or told[:1] == ">" else told
