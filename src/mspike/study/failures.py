@@ -209,7 +209,7 @@ def _outcomes(cohort: pl.DataFrame, plan: Plan) -> tuple[list[Part], list[str], 
             name = f"after_{kind}_os"
             parts.append(replace(figure, name=name, twin=replace(figure.twin, name=f"{name}_at_ticks")))
     tests, refused = log_rank_table(every, plan.min_cell)
-    parts += [replace(tests, name="after_failure_log_rank")] if tests else []
+    parts += [replace(tests, name="after_failure_log_rank", title="Log-rank tests from failure")] if tests else []
     tested = list(dict.fromkeys(in_sentence(block.words) for block in every if block.test is not None))
     refused = [*(said for block in (*overall, *every) for said in block.refused), *refused]
     return parts, [*(said for said in why.values() if said), *refused], overall, tested
