@@ -22,7 +22,6 @@ from mspike.cohort.outcomes import (
     left_out,
     time_points,
 )
-from mspike.cohort.salvage import FAILURES
 from mspike.cohort.strata import AGES, LINES, SALVAGE_CLASSES, STRATA, banded
 from mspike.course.derived import derive
 from mspike.errors import WrongUsage
@@ -30,7 +29,6 @@ from mspike.knowledge.criteria import criteria
 from mspike.record.record import clean_record
 from mspike.record.tables import TABLES
 from mspike.response.settings import settings_of
-from mspike.why import infusions
 from one_infusion import APHERESIS, DPD, FAILS, VRD, as_text, derived, failure, gene, given, infusion
 
 Rows = list[dict[str, Any]]
@@ -310,10 +308,6 @@ def test_a_next_line_without_a_day_tells_its_class_and_no_day():
     told = one([*FAILED, undated, given(300, "pomalidomide", 350, line=5)])
     assert (told["first_salvage_class"], told["salvage_relation"]) == ("bispecific", "other_target")
     assert told["first_salvage_day"] is None
-
-
-def test_a_failure_is_what_the_room_above_calls_one():
-    assert FAILURES == infusions.FAILURES
 
 
 # ---- competing ends -------------------------------------------------------------------------------------------------

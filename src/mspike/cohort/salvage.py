@@ -12,8 +12,6 @@ from mspike.course.doses import Earlier, unplaced
 from mspike.knowledge.therapies import recognised
 from mspike.record.record import Record
 
-# Types of failure of the cells (rules.md 3.2), seen from the data cut; when each began: strata.FIRST_FAILURES.
-FAILURES = ("primary_refractory", "early_relapse", "late_relapse", "molecular_relapse", "next_therapy")
 UNKNOWN_PRODUCT = "unknown CAR-T"
 BANDS = {
     "car_t": "car_t", "bispecific": "bispecific", "adc": "adc", "anti_CD38": "anti_cd38", "IMiD": "imid_celmod",

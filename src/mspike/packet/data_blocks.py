@@ -20,12 +20,6 @@ def doubts(case: Case) -> list[Told]:
     return sorted(found, key=lambda f: SEVERE.index(f["severity"]))
 
 
-def doubt_told(finding: Told) -> str:
-    """One finding in a sentence: where, what was found, what was expected."""
-    found = f", found {finding['found']}" if finding["found"] else ""
-    return f"{doubt_place(finding)}{found}; expected {finding['expected']}"
-
-
 def doubt_place(finding: Told) -> str:
     """Where a finding stands and what kind it is."""
     place = finding["table"] + (f" row {finding['row']}" if finding["row"] is not None else "")

@@ -49,7 +49,7 @@ def safety_patient(asked: Question, patient: str) -> Told:
     days = [c for c in rows.columns if c == "index_day" or c.endswith("_day")]
     rows = rows.with_columns(shown(pl.col(c), asked.calendar).alias(c) for c in days)
     infusions = rows.drop("patient_id", "gid").to_dicts()
-    facts = [fact for infusion in infusions for fact in _facts(infusion)]
+    facts = [fact for infusion in infusions for fact in facts_of(infusion)]
     return {
         "patient_id": patient, "infusions": infusions,
         "facts": list({fact["says"]: fact for fact in facts}.values()), "set_aside": set_aside(derived),
@@ -57,7 +57,7 @@ def safety_patient(asked: Question, patient: str) -> Told:
     }  # fmt: skip
 
 
-def _facts(infusion: Told) -> list[Told]:
+def facts_of(infusion: Told) -> list[Told]:
     """The published facts that belong to what was found: never a dose for this patient."""
     told = []
     for kind in ("crs", "icans"):

@@ -94,7 +94,7 @@ def print_watch(told: Told) -> None:
         if tests:
             say_table(
                 ("test", "state", "due", "last done", "costs"),
-                [_test_row(t, says[t["item"]]) for t in tests],
+                [test_row(t, says[t["item"]]) for t in tests],
                 whole=("due", "last done"),
             )  # fmt: skip
         for gap in line["missed_visits"]:
@@ -107,7 +107,7 @@ def print_watch(told: Told) -> None:
     say("", told["stamp"]["intended_use"])
 
 
-def _test_row(test: Told, item: Item) -> tuple[str, ...]:
+def test_row(test: Told, item: Item) -> tuple[str, ...]:
     return (
         item.says,
         state_told(test, item.only_if),

@@ -101,7 +101,7 @@ def print_why(told: Told) -> None:
 
 def _print_infusion(patient: str, infusion: Told, early: int) -> None:
     failed = any(m["failed"] for m in infusion["mechanisms"])
-    say(_head(patient, infusion, failed, early), "")
+    say(head_told(patient, infusion, failed, early), "")
     _print_overview(infusion["mechanisms"], failed)
     if infusion["tests_that_would_tell"]:
         _print_tests(infusion["tests_that_would_tell"])
@@ -122,7 +122,7 @@ def _print_infusion(patient: str, infusion: Told, early: int) -> None:
     say("")
 
 
-def _head(patient: str, infusion: Told, failed: bool, early: int) -> str:
+def head_told(patient: str, infusion: Told, failed: bool, early: int) -> str:
     product = infusion["product"] or "CAR-T, product not stated"
     first = infusion["mechanisms"][0] if infusion["mechanisms"] else {}
     target = first.get("target") or "target not known"

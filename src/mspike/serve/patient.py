@@ -91,7 +91,7 @@ def _why(hall: Hall, row: Row, infusion: Told) -> Told:
         for m in infusion["mechanisms"]
     ]  # fmt: skip
     tests = [t | {"says": why_words.CHANGES[t["changes"]]} for t in infusion["tests_that_would_tell"]]
-    return {"head": why_words._head(row["patient_id"], infusion, failed, early), "mechanisms": told, "tests": tests}
+    return {"head": why_words.head_told(row["patient_id"], infusion, failed, early), "mechanisms": told, "tests": tests}
 
 
 def _watch(row: Row, line: Told) -> Told:
@@ -101,6 +101,6 @@ def _watch(row: Row, line: Told) -> Told:
         tests = [t for t in tests if t["state"] in ("overdue", "due", "next")]
     return {
         "head": watch_words.watch_told(row["patient_id"], line),
-        "tests": [(t["state"], watch_words._test_row(t, says[t["item"]])) for t in tests],
+        "tests": [(t["state"], watch_words.test_row(t, says[t["item"]])) for t in tests],
         "gaps": [watch_words.gap_told(gap) for gap in line["missed_visits"]],
     }

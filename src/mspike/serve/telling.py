@@ -11,7 +11,7 @@ from typing import Any
 from mspike.knowledge.mechanisms import findings as declared
 from mspike.knowledge.mechanisms import mechanisms, published_for
 from mspike.report.because import sentence
-from mspike.report.safety import _facts
+from mspike.report.safety import facts_of
 from mspike.report.terminal import counted, day_told
 from mspike.report.watch import TEST
 from mspike.report.why import LISTS
@@ -79,7 +79,7 @@ def watch_told(kept: Kept) -> list[Told]:
 
 def safety_told(kept: Kept) -> tuple[list[Told], list[Told]]:
     """What harm each infusion did, and the published facts that belong to it: `infusions`, `facts` of report.safety."""
-    facts = {fact["says"]: fact for infusion in kept["safety"] for fact in _facts(infusion)}
+    facts = {fact["says"]: fact for infusion in kept["safety"] for fact in facts_of(infusion)}
     return kept["safety"], list(facts.values())
 
 

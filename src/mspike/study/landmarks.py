@@ -128,10 +128,12 @@ def _groups(day: int) -> list[pl.Expr]:
     # Death comes last: who is alive at the landmark with an event of PFS before it has progressed.
     progressed = (pl.col("pfs_event") & (pl.col("pfs_days") <= day)).fill_null(False)
     treated = (pl.col("ttnt_event") & (pl.col("ttnt_days") <= day)).fill_null(False)
+    # Therapy without a day may have begun before the landmark or after it: such a patient is in no group.
+    undated = (pl.col("ttnt_event") & pl.col("ttnt_days").is_null()).fill_null(False)
     depth = pl.col("depth").replace_strict(DEPTHS, return_dtype=pl.String)
     negative = (pl.col("mrd_negative_day") <= day).fill_null(False)  # no day: no negative sample is on record
     return [
-        pl.when(progressed | treated).then(pl.lit(PROGRESSED)).otherwise(depth).alias(RESPONSE),
+        pl.when(progressed | treated).then(pl.lit(PROGRESSED)).when(~undated).then(depth).alias(RESPONSE),
         pl.when(pl.col("mrd_best").is_null()).then(pl.lit(None, pl.String))
         .when(negative).then(pl.lit(NEGATIVE)).otherwise(pl.lit(NO_NEGATIVE)).alias(MRD),
     ]  # fmt: skip
